@@ -1,0 +1,60 @@
+# Two commands for everybody: `make demo` (hear it) and `make test` (trust it). The rest is for those who work on it.
+#   PYTHON=/path/to/python3.12   which interpreter .venv is made with (3.11 or newer)
+#   RUNTIME=cuda                 ONNX Runtime's GPU build instead of the CPU one
+#   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
+
+SHELL := /bin/bash
+VENV ?= .venv
+RUNTIME ?= cpu
+DEMO_OUT ?= voxwire-demo
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+BIN := $(VENV)/bin
+export VENV
+
+# Brokers to test against, the sound library, and a sound card that needs no hardware.
+TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
+INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench system-packages clean clean-venv
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-demo ## speech -> tokens -> MQTT broker -> speech, on this machine, without torch
+	$(BIN)/gateway demo --out $(DEMO_OUT) $(DEMO_ARGS)
+
+test: system-packages $(VENV)/.installed-dev ## everything: lint, types, import contracts, the whole suite
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## lint, and the tests that take a second
+	$(BIN)/python -m pytest -m "not slow and not broker and not audio and not gpu" $(PYTEST_ARGS)
+
+bench: system-packages $(VENV)/.installed-dev ## the figures of docs/benchmarks.md, on an idle machine
+	scripts/bench.sh
+
+system-packages:
+	@scripts/debian-packages.sh $(TEST_PACKAGES) || true
+
+$(VENV)/.installed-demo: $(INSTALL_INPUTS)
+	@scripts/venv.sh $(RUNTIME),demo
+	@touch $@
+
+# dev holds all that demo needs.
+$(VENV)/.installed-dev: $(INSTALL_INPUTS)
+	@scripts/venv.sh $(RUNTIME),dev
+	@touch $@ $(VENV)/.installed-demo
+
+clean: ## what the commands wrote, caches included; .venv stays
+	rm -rf $(DEMO_OUT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
+	find . -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+clean-venv: ## .venv too
+	rm -rf $(VENV)

@@ -1,0 +1,98 @@
+"""The codec, both ends: audio to tokens and back, without torch.
+
+The names below load their modules on first use, so that `import codec` costs neither ONNX Runtime nor an audio library.
+`codec.models` is the torch side; nothing here imports it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codec.errors import (
+        AudioFileError,
+        CheckpointError,
+        CodecError,
+        CodesError,
+        FrameSizeError,
+        ModelError,
+        ModelMissingError,
+        OutputFileError,
+        SpecError,
+        TokenFileError,
+    )
+    from codec.framing import FrameAssembler
+    from codec.load import load_decoder, load_encoder, load_onnx_encoder
+    from codec.onnx import OnnxDecoder, OnnxEncoder, OnnxModel
+    from codec.reader import AudioReader, open_audio, read_audio
+    from codec.resample import Resampler
+    from codec.session import Decoder, DecoderSession, Encoder, EncoderSession
+    from codec.spec import CodecSpec
+    from codec.tokens import TokenReader, TokenWriter
+    from codec.wav import WavWriter
+
+_MODULES = {
+    "codec.errors": (
+        "AudioFileError",
+        "CheckpointError",
+        "CodecError",
+        "CodesError",
+        "FrameSizeError",
+        "ModelError",
+        "ModelMissingError",
+        "OutputFileError",
+        "SpecError",
+        "TokenFileError",
+    ),
+    "codec.framing": ("FrameAssembler",),
+    "codec.load": ("load_decoder", "load_encoder", "load_onnx_encoder"),
+    "codec.onnx": ("OnnxDecoder", "OnnxEncoder", "OnnxModel"),
+    "codec.reader": ("AudioReader", "open_audio", "read_audio"),
+    "codec.resample": ("Resampler",),
+    "codec.session": ("Decoder", "DecoderSession", "Encoder", "EncoderSession"),
+    "codec.spec": ("CodecSpec",),
+    "codec.tokens": ("TokenReader", "TokenWriter"),
+    "codec.wav": ("WavWriter",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "AudioFileError",
+    "AudioReader",
+    "CheckpointError",
+    "CodecError",
+    "CodecSpec",
+    "CodesError",
+    "Decoder",
+    "DecoderSession",
+    "Encoder",
+    "EncoderSession",
+    "FrameAssembler",
+    "FrameSizeError",
+    "ModelError",
+    "ModelMissingError",
+    "OnnxDecoder",
+    "OnnxEncoder",
+    "OnnxModel",
+    "OutputFileError",
+    "Resampler",
+    "SpecError",
+    "TokenFileError",
+    "TokenReader",
+    "TokenWriter",
+    "WavWriter",
+    "load_decoder",
+    "load_encoder",
+    "load_onnx_encoder",
+    "open_audio",
+    "read_audio",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'codec' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,96 @@
+"""Residual vector quantisation: every layer codes what the layers before it left over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualQuantizer(nn.Module):
+    """A stack of codebooks in a space of `dim`, with optional projections from and to the model's width.
+
+    latent: [B, width, T] float32; codes: [B, K, T] int64, layer 0 first. A code of -1 adds a zero vector.
+    The codebooks are one buffer [num_layers, codebook_size, dim]: looking up all layers is a single gather.
+    Source: SoundStream (Zeghidour et al., 2021), section III-C.
+    """
+
+    def __init__(self, *, num_layers: int, codebook_size: int, dim: int, width: int | None = None, bias: bool = False):
+        super().__init__()
+        self.num_layers, self.codebook_size, self.dim = num_layers, codebook_size, dim
+        self.register_buffer("codebooks", torch.zeros(num_layers, codebook_size, dim))
+        self.codebooks: Tensor
+        self.input_projection: nn.Module = nn.Identity()
+        self.output_projection: nn.Module = nn.Identity()
+        if width is not None:
+            self.input_projection = nn.Conv1d(width, dim, 1, bias=bias)
+            self.output_projection = nn.Conv1d(dim, width, 1, bias=bias)
+
+    def project(self, latent: Tensor) -> Tensor:
+        """Latent [B, width, T] to the codebooks' space, [B, T, dim]."""
+        return self.input_projection(latent).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def nearest(self, residual: Tensor, layer: int) -> Tensor:
+        """Indices [...] int64 of the entries nearest to residual [..., dim]; the smallest index among equals."""
+        codebook = self.codebooks[layer]
+        # |r - e|^2 = |r|^2 - 2 (r.e - |e|^2 / 2): the largest bracket is the nearest entry.
+        closeness = residual @ codebook.t() - 0.5 * codebook.square().sum(dim=-1)
+        return closeness.argmax(dim=-1)
+
+    def encode(self, latent: Tensor, *, num_layers: int | None = None) -> Tensor:
+        """Codes [B, num_layers, T] of the first `num_layers` (default: all)."""
+        residual = self.project(latent)
+        codes = []
+        for layer in range(self.num_layers if num_layers is None else num_layers):
+            index = self.nearest(residual, layer)
+            residual = residual - self.codebooks[layer][index]
+            codes.append(index)
+        return torch.stack(codes, dim=1)
+
+    def sum_entries(self, codes: Tensor) -> Tensor:
+        """Sum of the entries that codes [B, K, T] name (K <= num_layers), [B, T, dim]; -1 adds nothing."""
+        layers = codes.shape[1]
+        offset = torch.arange(layers, device=codes.device)[:, None] * self.codebook_size
+        # Indices are clipped before the gather and masked after it: -1 would name the last entry of a table.
+        present = codes >= 0
+        entries = self.codebooks.flatten(0, 1)[codes.clamp(min=0) + offset]
+        return torch.where(present[..., None], entries, 0.0).sum(dim=1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Latent [B, width, T] of codes [B, K, T]; any prefix of the layers decodes."""
+        return self.output_projection(self.sum_entries(codes).transpose(1, 2))  # type: ignore[no-any-return]
+
+
+class SplitResidualQuantizer(nn.Module):
+    """Several stacks that quantise the same latent, each through projections of its own; their outputs add up.
+
+    Codes are the stacks' codes one below another. Mimi and Qwen3-TTS-Tokenizer: a stack of one "semantic" layer, then
+    the acoustic ones.
+    """
+
+    def __init__(self, stacks: Sequence[ResidualQuantizer]) -> None:
+        super().__init__()
+        self.stacks = nn.ModuleList(stacks)
+        self.num_layers = sum(stack.num_layers for stack in stacks)
+
+    def _each(self) -> list[ResidualQuantizer]:
+        return [stack for stack in self.stacks if isinstance(stack, ResidualQuantizer)]
+
+    def encode(self, latent: Tensor) -> Tensor:
+        """Codes [B, K, T] of latent [B, width, T], K over all stacks."""
+        return torch.cat([stack.encode(latent) for stack in self._each()], dim=1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Latent [B, width, T]; codes [B, K, T] may be a prefix that ends inside any stack."""
+        latent: Tensor | None = None
+        first = 0
+        for stack in self._each():
+            part = codes[:, first : first + stack.num_layers]
+            first += stack.num_layers
+            if part.shape[1]:
+                decoded = stack.decode(part)
+                latent = decoded if latent is None else latent + decoded
+        if latent is None:
+            raise ValueError("codes need at least one layer")
+        return latent

@@ -1,0 +1,39 @@
+"""What a training run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One run; every field can be given on the command line."""
+
+    data: Path
+    """Folder with index.jsonl and the audio files that it names."""
+    out: Path
+    """Folder for the checkpoint, the log and the decoded audio cache."""
+    minutes: float
+    """Length of the whole schedule; a resumed run goes on where it was."""
+    device: str = "cpu"
+    seed: int = 1
+    batch_size: int = 16
+    segment_s: float = 1.28
+    learning_rate: float = 7e-4
+    betas: tuple[float, float] = (0.8, 0.98)
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    commitment: float = 0.25
+    envelope_weight: float = 1.5
+    """Of the envelope correlation loss."""
+    envelope_share: float = 0.65
+    """Share of the schedule before that loss is put in: it polishes, it does not teach to speak."""
+    average_decay: float = 0.998
+    """Of the moving average of the weights that is validated and exported."""
+    unquantised_share: float = 0.08
+    """Share of the schedule before the quantiser is put in: reconstruction first."""
+    checkpoint_minutes: float = 5.0
+    validation_minutes: float = 10.0
+    autocast: bool = False
+    """bfloat16 where the processor or GPU has it; slower on CPUs that do not."""

@@ -1,0 +1,275 @@
+"""The player's parts wired together; owns the order in which they start and stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from edge_player.config import RECEIVE_MAXIMUM, PlayerConfig
+from edge_player.decoder import OnnxFrameDecoder
+from edge_player.errors import NoStreamError, PlayerError, SinkError
+from edge_player.inbox import Inbox
+from edge_player.metrics import WireWindow, memory_stats, publish_metrics
+from edge_player.playout import Playout
+from edge_player.receiver import Receiver, ReceiverConfig, StreamState
+from edge_player.ring import PcmRing
+from edge_player.sinks import AudioSink
+from edge_player.subscriber import Subscriber
+from edge_player.timeline import Timeline
+from edge_player.worker import PlayerWorker
+from protocol.service import Stats, counters_snapshot, device_id
+from protocol.topics import Topics
+from protocol.transport import Connection, Presence, TransportError, await_connected
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 10.0
+"""So long a player without --wait gives broker and stream each to show up."""
+
+GONE_S = 10.0
+"""With exit_on_stop: a gateway that is offline without a last word is given so long to come back."""
+
+_TICK_S = 0.05
+_SINK_RETRY_S = 2.0
+_LOG_EVERY_S = 30.0
+_FLUSH_S = 2.0
+
+
+class Player:
+    """One stream, one decoder, one sink. Not reusable.
+
+    Start: sink, worker, broker, subscriptions, presence. Stop, whatever the reason: sink closed, worker ended,
+    presence offline, connection closed. The caller owns `decoder` and closes it afterwards.
+
+    stop: set it from anywhere to end cleanly. started_at: when the process started, by `clock`, for first_sound_ms.
+    clock: seconds, monotonic. utc: seconds since 1970, for latency only.
+    """
+
+    def __init__(
+        self,
+        config: PlayerConfig,
+        decoder: OnnxFrameDecoder,
+        sink: AudioSink,
+        *,
+        stop: threading.Event,
+        started_at: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._decoder = decoder
+        self._sink = sink
+        self._stop = stop
+        self._clock = clock
+        self._started_at = clock() if started_at is None else started_at
+        self._id = config.run.id or device_id("edge")
+        topics = Topics(config.stream.base)
+        self._presence = Presence("edge", self._id, topics.edge_status(self._id), session=time.time_ns())
+        self._metrics_topic = topics.edge_metrics(self._id)
+        self.connection = self._make_connection()
+        self._inbox = Inbox()
+        self._subscriber = Subscriber(self.connection, topics, config.stream.name, self._inbox)
+        self._wire = WireWindow(self.connection.wire)
+        capacity = Playout.ring_capacity(
+            frame_duration_s=decoder.spec.frame_duration_s, sink_rate=sink.sample_rate, lead_s=sink.lead_s
+        )
+        self._ring = PcmRing(capacity)
+        self._timeline = Timeline(on_switch=lambda plan: self._playout.switch(plan))
+        self._playout = Playout(
+            self._timeline,
+            decoder,
+            self._ring,
+            sink_rate=sink.sample_rate,
+            lead_s=sink.lead_s,
+            sink_latency_s=lambda: sink.latency_s,
+            utc=utc,
+        )
+        self._receiver = Receiver(
+            ReceiverConfig(
+                stream=config.stream.name,
+                layers=config.stream.layers,
+                playout_delay_ms=config.playout.delay_ms,
+                slack_s=config.playout.slack_ms / 1000.0,
+            ),
+            decoder.spec,
+            self._timeline,
+            follow=self._subscriber.follow,
+            on_state=self._on_state,
+            on_packet=self._wire.mark,
+        )
+        self._worker = PlayerWorker(self._inbox, self._receiver, self._playout, clock=clock)
+
+    def run(self) -> Stats:
+        """Play until `stop`, the time limit, or, with exit_on_stop, the end of the stream. Returns the final counters.
+
+        Raises SinkError (74), BrokerUnavailableError (69), NotAuthorisedError (77), NoStreamError (66) and
+        ModelMismatchError (76); everything is stopped and closed before any of them leaves.
+        """
+        try:
+            self._start_sink()
+            self._worker.start()
+            self._connect()
+            self._play()
+        finally:
+            self._shut_down()
+        if self._worker.error is not None:
+            raise self._worker.error
+        return self.stats()
+
+    def stats(self) -> Stats:
+        """Every counter, flat. `frames_due = played + concealed + skipped + comfort` once the player has ended."""
+        playout = self._playout.stats
+        totals = self._timeline.totals()
+        buffer = counters_snapshot(self._timeline.stats())
+        for name, ours in (("skipped_frames", "frames_skipped"), ("accepted", "packets_accepted")):
+            buffer[ours] = buffer.pop(name)
+        latency = playout.latency_ms.snapshot()
+        first_sound = playout.first_sound_at
+        transport = self.connection.stats()
+        return {
+            "id": self._id,
+            "stream": self._config.stream.name,
+            "codec": self._decoder.spec.name,
+            "sink": self._sink.description,
+            "state": self._receiver.state.state,
+            "active_provider": self._decoder.active_provider,
+            "requested_provider": self._decoder.requested_provider,
+            **buffer,
+            "frames_due": totals.due,
+            "frames_played": totals.played,
+            "frames_concealed": totals.concealed,
+            "frames_skipped": totals.skipped,
+            "frames_comfort": totals.comfort,
+            "epochs": self._timeline.epochs,
+            "epochs_unknown": self._timeline.unknown_epoch,
+            "epochs_bad_end": self._timeline.bad_ends,
+            **counters_snapshot(self._receiver.stats),
+            "inbox_dropped": self._inbox.tokens_dropped + self._inbox.control_dropped,
+            "underruns": self._ring.underruns,
+            "underrun_samples": self._ring.underrun_samples,
+            "decoder_resets": playout.decoder_resets,
+            "nonfinite_frames": self._decoder.nonfinite_frames,
+            "decode_rtf": round(self._decoder.real_time_factor, 5),
+            "latency_ms_p50": round(latency.p50, 2),
+            "latency_ms_p95": round(latency.p95, 2),
+            "latency_ms_p99": round(latency.p99, 2),
+            "first_sound_ms": -1 if first_sound is None else round((first_sound - self._started_at) * 1000.0, 1),
+            **self._sink.counters,
+            "connects": transport.connects,
+            "disconnects": transport.disconnects,
+            "messages_unmatched": transport.messages_unmatched,
+            "messages_oversize": transport.messages_oversize,
+            "subscriptions_refused": transport.subscriptions_refused,
+            "handler_errors": transport.handler_errors,
+            "callback_errors": transport.callback_errors,
+            **self._wire.stats(),
+            **memory_stats(),
+        }
+
+    def _make_connection(self) -> Connection:
+        broker = self._config.broker
+        broker = dataclasses.replace(
+            broker,
+            client_id=broker.client_id or f"vw-edge-{self._id}",
+            receive_maximum=broker.receive_maximum or RECEIVE_MAXIMUM,
+        )
+        return Connection(broker, will=self._presence.will(), offline=self._presence.offline(), clock=self._clock)
+
+    def _start_sink(self) -> None:
+        while True:
+            try:
+                self._sink.start(self._ring)
+                logger.info("playing %s to %s", self._config.stream.name, self._sink.description)
+                return
+            except SinkError as error:
+                if not self._config.run.wait:
+                    raise
+                logger.warning("%s; trying again", error)
+            if self._stop.wait(_SINK_RETRY_S):
+                return
+
+    def _connect(self) -> None:
+        """Connect and subscribe; with `wait` for as long as it takes. A refused login is never waited out."""
+        self._subscriber.start()
+        self.connection.on_connected(self._announce)
+        self.connection.start()
+        timeout_s = None if self._config.run.wait else WAIT_S
+        await_connected(self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock)
+
+    def _play(self) -> None:
+        began_at = self._clock()
+        limit_s = self._config.run.limit_s
+        metrics_at = logged_at = began_at
+        gone_at: float | None = None
+        while not self._stop.wait(_TICK_S):
+            now = self._clock()
+            self._raise_failures(now - began_at)
+            if limit_s is not None and now - began_at >= limit_s:
+                return
+            gone_at = (now if gone_at is None else gone_at) if self._receiver.gateway_gone else None
+            if self._config.run.exit_on_stop and self._is_over(gone_s=0.0 if gone_at is None else now - gone_at):
+                return
+            if self._config.run.metrics_s and now - metrics_at >= self._config.run.metrics_s:
+                metrics_at = now
+                publish_metrics(self.connection, self._metrics_topic, self._presence, self.stats())
+            if now - logged_at >= _LOG_EVERY_S:
+                logged_at = now
+                logger.info("stream %s: %s", self._config.stream.name, self._summary())
+
+    def _raise_failures(self, running_s: float) -> None:
+        if self._worker.error is not None:
+            raise self._worker.error
+        failure = self._sink.failure
+        if failure is not None:
+            raise failure if isinstance(failure, PlayerError) else SinkError(f"{self._sink.description}: {failure}")
+        if self._config.run.wait:
+            return
+        state = self._receiver.state
+        if state.error is not None:
+            raise state.error
+        if self._timeline.newest_epoch is None and running_s >= WAIT_S:
+            raise NoStreamError(
+                f"There is no stream called {self._config.stream.name!r} on the broker {self._config.broker.url}: none "
+                f"was announced within {WAIT_S:.0f} s; start its gateway, check --stream and --base, or give --wait"
+            )
+
+    def _is_over(self, *, gone_s: float) -> bool:
+        """Whether the stream has ended and all of it has left the ring."""
+        if self._ring.level or self._ring.active:
+            return False
+        if gone_s >= GONE_S:
+            logger.warning("stream %s: its gateway went offline and did not come back", self._config.stream.name)
+            return True
+        return self._receiver.over and self._timeline.ended
+
+    def _on_state(self, state: StreamState) -> None:
+        """Called from the player worker."""
+        self._presence.update(state.state, state.reason, state.epoch)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Called from the player worker and the network thread."""
+        try:
+            self._presence.announce(self.connection)
+        except TransportError as error:
+            logger.warning("the status could not be published: %s", error)
+
+    def _shut_down(self) -> None:
+        if self._sink.latency_s and not self._stop.is_set():
+            self._stop.wait(min(1.0, self._sink.latency_s))  # what the card has taken is still to be heard
+        self._sink.stop()
+        if not self._worker.stop():
+            logger.error("the player worker does not end; leaving it behind")
+        self.connection.flush(_FLUSH_S if self._receiver.state.state == "refused" else 0.0)
+        self.connection.stop()
+        logger.info("stream %s ended: %s", self._config.stream.name, self._summary())
+
+    def _summary(self) -> str:
+        totals = self._timeline.totals()
+        return (
+            f"{totals.due} frames due, {totals.played} played, {totals.concealed} concealed, {totals.skipped} skipped, "
+            f"{totals.comfort} silent, decode RTF {self._decoder.real_time_factor:.3f}"
+        )

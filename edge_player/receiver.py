@@ -1,0 +1,296 @@
+"""What messages mean: manifests open epochs, packets fill them, events begin and end them. No thread, no socket."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from codec.spec import CodecSpec
+from edge_player.capture_clock import CaptureClock
+from edge_player.decoder import check_identity
+from edge_player.errors import ModelMismatchError, PlayerError
+from edge_player.inbox import InboxKind, InboxMessage
+from edge_player.jitter_buffer import JitterConfig
+from edge_player.tiers import TierMap
+from edge_player.timeline import EpochPlan, Timeline
+from protocol.epoch import epoch_low7
+from protocol.errors import ManifestError, MessageError, PacketError
+from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, decode_event
+from protocol.manifest import StreamManifest, decode_manifest
+from protocol.packet import PacketLimits, decode_packet
+from protocol.status import State, StatusMessage, decode_status
+
+logger = logging.getLogger(__name__)
+
+EARLY_PACKETS = 64
+"""Packets kept while their manifest is still on its way; the oldest give way."""
+
+KNOWN_EPOCHS = 32
+"""Past epochs remembered, so that an old manifest delivered again is not taken for a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverConfig:
+    """stream: its id. layers: play the first so many only, None for all. playout_delay_ms: None for the manifest's.
+    slack_s: as in JitterConfig.
+    """
+
+    stream: str
+    layers: int | None = None
+    playout_delay_ms: int | None = None
+    slack_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """How the player stands to its stream, as its status says it. `error` is set when it was refused."""
+
+    state: State
+    reason: str | None = None
+    epoch: int | None = None
+    error: PlayerError | None = None
+
+
+@dataclass(slots=True)
+class ReceiverStats:
+    """Counters that only rise. Messages, except where the name says frames."""
+
+    packets_received: int = 0
+    packets_bad: int = 0
+    packets_retained: int = 0
+    packets_early: int = 0
+    packets_unexpected: int = 0
+    manifests: int = 0
+    manifests_bad: int = 0
+    manifests_refused: int = 0
+    events: int = 0
+    events_bad: int = 0
+    statuses_bad: int = 0
+    clock_reports: int = 0
+    sender_gaps: int = 0
+    sender_gap_frames: int = 0
+
+
+class Receiver:
+    """Owned by the player worker. `follow(tiers, gateway_id)` is asked to subscribe to what a manifest names.
+
+    `on_state` is told of every change; `on_packet(received_at)` of every token packet until
+    the stream says that it is over.
+    """
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        spec: CodecSpec,
+        timeline: Timeline,
+        *,
+        follow: Callable[[Iterable[int], str], None],
+        on_state: Callable[[StreamState], None],
+        on_packet: Callable[[float], None] = lambda received_at: None,
+    ) -> None:
+        self.stats = ReceiverStats()
+        self._config = config
+        self._spec = spec
+        self._timeline = timeline
+        self._follow = follow
+        self._on_state = on_state
+        self._on_packet = on_packet
+        self._state = StreamState("waiting", "no manifest yet")
+        self._known: deque[int] = deque(maxlen=KNOWN_EPOCHS)
+        self._limits: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)
+        self._early: deque[InboxMessage] = deque(maxlen=EARLY_PACKETS)
+        self._gateway: tuple[str, StatusMessage | None] | None = None
+        self.over = False
+        """Whether the newest epoch has ended, by its own word, or its manifest was taken away."""
+        self.gateway_gone = False
+        """Whether the broker says that the gateway of the newest epoch is offline."""
+
+    @property
+    def state(self) -> StreamState:
+        """How the player stands to its stream now."""
+        return self._state
+
+    @property
+    def limits(self) -> PacketLimits | None:
+        """Of tier 0 of the newest epoch."""
+        return self._limits[0][1][0] if self._limits else None
+
+    def handle(self, message: InboxMessage) -> None:
+        """Take one message. Never raises on what came from outside: it is counted."""
+        if message.kind is InboxKind.TOKENS:
+            self._on_tokens(message)
+        elif message.kind is InboxKind.MANIFEST:
+            self._on_manifest(message.payload)
+        elif message.kind is InboxKind.EVENT:
+            self._on_event(message)
+        else:
+            self._on_gateway_status(message.payload)
+
+    # -- manifests
+
+    def _on_manifest(self, payload: bytes) -> None:
+        if not payload:
+            self._on_gone()
+            return
+        try:
+            manifest = decode_manifest(payload)
+        except ManifestError as error:
+            self.stats.manifests_bad += 1
+            logger.warning("stream %s: its manifest was ignored: %s", self._config.stream, error)
+            return
+        if manifest.stream != self._config.stream:
+            self.stats.manifests_bad += 1
+            logger.warning("stream %s: a manifest of %s came on its topic", self._config.stream, manifest.stream)
+            return
+        self.stats.manifests += 1
+        if manifest.epoch not in self._known:
+            self._open(manifest)
+
+    def _on_gone(self) -> None:
+        """The manifest was taken away: what came is played, then nothing is due."""
+        if not self._known:
+            self._set_state(StreamState("waiting", "no such stream yet"))
+        elif not self.over:
+            self.over = True
+            self._timeline.close()
+            self._set_state(StreamState("waiting", "the stream has ended", self._timeline.newest_epoch))
+
+    def _open(self, manifest: StreamManifest) -> None:
+        try:
+            self._check(manifest)
+        except PlayerError as error:
+            self.stats.manifests_refused += 1
+            self._set_state(StreamState("refused", str(error), manifest.epoch, error))
+            return
+        self._known.append(manifest.epoch)
+        plan = self._plan(manifest)
+        self._timeline.open(plan)
+        limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
+        self._limits.appendleft((epoch_low7(manifest.epoch), limits))
+        self.over = self.gateway_gone = False
+        if self._gateway is None or self._gateway[0] != manifest.gateway_id:
+            self._gateway = (manifest.gateway_id, None)
+        self._follow(plan.tiers.wanted_tiers, manifest.gateway_id)
+        self._set_state(StreamState("online", None, manifest.epoch))
+        while self._early:
+            self._on_packet_bytes(self._early.popleft())
+
+    def _check(self, manifest: StreamManifest) -> None:
+        check_identity(self._spec, manifest.codec)
+        if manifest.key_id is not None:
+            raise ModelMismatchError(
+                f"The stream {manifest.stream} is sealed with the key {manifest.key_id}: this player has no keys",
+                field="key_id",
+                expected=manifest.key_id,
+                got=None,
+            )
+
+    def _plan(self, manifest: StreamManifest) -> EpochPlan:
+        delay_ms = self._config.playout_delay_ms
+        return EpochPlan(
+            epoch=manifest.epoch,
+            first_frame=manifest.first_frame,
+            tiers=TierMap(manifest.tiers, num_layers=self._spec.num_layers, layers=self._config.layers),
+            jitter=JitterConfig(
+                frame_duration_s=self._spec.frame_duration_s,
+                playout_delay_s=(manifest.playout_delay_ms if delay_ms is None else delay_ms) / 1000.0,
+                frames_per_packet=manifest.frames_per_packet,
+                slack_s=self._config.slack_s,
+            ),
+            capture=CaptureClock(started_at_ms=manifest.started_at_ms, frame_duration_s=self._spec.frame_duration_s),
+        )
+
+    # -- packets
+
+    def _on_tokens(self, message: InboxMessage) -> None:
+        if message.retained:
+            self.stats.packets_retained += 1  # live audio is never retained: somebody planted it
+            return
+        self.stats.packets_received += 1
+        if not self.over:  # the farewell of a stream is not its steady state
+            self._on_packet(message.received_at)
+        if not self._limits:
+            self.stats.packets_early += 1
+            self._early.append(message)
+            return
+        self._on_packet_bytes(message)
+
+    def _on_packet_bytes(self, message: InboxMessage) -> None:
+        # An epoch may have another tier map than the one before it: a packet is read by the rules of its own.
+        for epoch, limits in self._limits:
+            if message.tier >= len(limits):
+                continue
+            try:
+                packet = decode_packet(message.payload, limits[message.tier])
+            except PacketError as error:
+                logger.debug("stream %s: bad packet: %s", self._config.stream, error)
+                continue
+            if packet.epoch == epoch:
+                self._timeline.insert(packet, message.received_at, tier=message.tier)
+                return
+            if len(self._limits) == 1 or epoch == self._limits[-1][0]:
+                self.stats.packets_unexpected += 1
+                return
+        self.stats.packets_bad += 1
+
+    # -- events
+
+    def _on_event(self, message: InboxMessage) -> None:
+        self.stats.events += 1
+        try:
+            event = decode_event(message.payload)
+        except MessageError as error:
+            self.stats.events_bad += 1
+            logger.debug("stream %s: bad event: %s", self._config.stream, error)
+            return
+        if isinstance(event, ClockReport):
+            self.stats.clock_reports += 1
+            self._timeline.report_clock(event)
+        elif isinstance(event, StreamStarted):
+            if not message.retained:
+                self._timeline.expect(event.epoch, event.first_frame)
+        elif isinstance(event, StreamStopped):
+            self._timeline.end(event.epoch, event.last_frame)
+            if event.epoch == self._timeline.newest_epoch:
+                self.over = True
+                self._set_state(StreamState("waiting", "the stream has ended", event.epoch))
+        elif isinstance(event, StreamGap):
+            self.stats.sender_gaps += 1
+            self.stats.sender_gap_frames += event.frames
+
+    # -- the gateway
+
+    def _on_gateway_status(self, payload: bytes) -> None:
+        if self._gateway is None or not payload:
+            return
+        gateway_id, previous = self._gateway
+        try:
+            status = decode_status(payload)
+        except MessageError:
+            self.stats.statuses_bad += 1
+            return
+        newest = self._timeline.newest_epoch
+        # A will may come late: one of another epoch or an earlier session says nothing about this stream.
+        if status.role != "gateway" or status.id != gateway_id or not status.supersedes(previous):
+            return
+        self._gateway = (gateway_id, status)
+        self.gateway_gone = status.state == "offline" and status.epoch == newest
+        if self.over or self._state.state == "refused":
+            return
+        if self.gateway_gone:
+            self._set_state(StreamState("waiting", f"the gateway {gateway_id} is offline", newest))
+        elif status.state == "online":
+            self._set_state(StreamState("online", None, newest))
+
+    def _set_state(self, state: StreamState) -> None:
+        if state != self._state:
+            self._state = state
+            level = logging.WARNING if state.state == "refused" else logging.INFO
+            logger.log(level, "stream %s: %s%s", self._config.stream, state.state, _because(state.reason))
+            self._on_state(state)
+
+
+def _because(reason: str | None) -> str:
+    return "" if reason is None else f": {reason}"

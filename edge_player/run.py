@@ -1,0 +1,65 @@
+"""`edge-player run`: from settings to a player and its final counters."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+
+from edge_player.config import PlayerConfig
+from edge_player.decoder import OnnxFrameDecoder
+from edge_player.errors import SinkError
+from edge_player.pipeline import Player
+from edge_player.sinks import AudioSink, open_sink
+from protocol.service import Stats, write_stats
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S = 2.0
+
+
+def run_player(config: PlayerConfig, *, stop: threading.Event) -> Stats:
+    """Load the decoder, open the sink, play, write the statistics file. Raises errors with an exit code."""
+    started_at = time.monotonic() - process_age_s()
+    options = config.decoder
+    with OnnxFrameDecoder(
+        codec=options.codec, model=options.model, provider=options.provider, threads=options.threads
+    ) as decoder:
+        logger.info("decoder of %s on %s", decoder.spec.name, decoder.active_provider)
+        sink = _find_sink(config, decoder.spec.sample_rate, stop)
+        if sink is None:
+            return {}
+        player = Player(config, decoder, sink, stop=stop, started_at=started_at)
+        try:
+            return player.run()
+        finally:
+            if config.run.stats_file is not None:
+                write_stats(config.run.stats_file, player.stats())
+
+
+def _find_sink(config: PlayerConfig, sample_rate: int, stop: threading.Event) -> AudioSink | None:
+    """The sink; with `wait`, a sound card is looked for until it is there. None: told to stop before."""
+    while True:
+        try:
+            return open_sink(config.sink.out, sample_rate=sample_rate, device=config.sink.device)
+        except SinkError as error:
+            if not config.run.wait:
+                raise
+            logger.warning("%s; trying again", error)
+        if stop.wait(_RETRY_S):
+            return None
+
+
+def process_age_s() -> float:
+    """Seconds since this process started; 0 where the system does not tell."""
+    try:
+        # The 22nd field, in clock ticks since boot; the second, the name in brackets, may hold spaces.
+        ticks = int(
+            Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+        )
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        return max(0.0, uptime - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return 0.0

@@ -1,0 +1,52 @@
+"""From the connection into the inbox: stamp, enqueue, nothing more. Runs on the network thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from edge_player.inbox import Inbox, InboxKind, InboxMessage
+from protocol.topics import Topics
+from protocol.transport import Message
+
+
+class SubscribingConnection(Protocol):
+    """The part of `protocol.transport.Connection` that is used here."""
+
+    def subscribe(self, topic: str, qos: int, handler: Callable[[Message], None]) -> None: ...
+
+
+class Subscriber:
+    """Subscribes to one stream. Tiers and the gateway's status join once a manifest says which.
+
+    Always at QoS 1: the broker delivers at the lower of this and the publisher's, so live audio at QoS 0 stays there.
+    """
+
+    def __init__(self, connection: SubscribingConnection, topics: Topics, stream: str, inbox: Inbox) -> None:
+        self._connection = connection
+        self._topics = topics
+        self._stream = stream
+        self._inbox = inbox
+        self._known: set[str] = set()
+
+    def start(self) -> None:
+        """Manifest, events, and tier 0, which every stream has: a stream that is just starting loses nothing."""
+        self._subscribe(self._topics.event(self._stream), InboxKind.EVENT)
+        self._subscribe(self._topics.tokens(self._stream, 0), InboxKind.TOKENS)
+        self._subscribe(self._topics.manifest(self._stream), InboxKind.MANIFEST)
+
+    def follow(self, tiers: Iterable[int], gateway_id: str) -> None:
+        """What the manifest names besides."""
+        for tier in tiers:
+            self._subscribe(self._topics.tokens(self._stream, tier), InboxKind.TOKENS, tier)
+        self._subscribe(self._topics.gateway_status(gateway_id), InboxKind.GATEWAY_STATUS)
+
+    def _subscribe(self, topic: str, kind: InboxKind, tier: int = 0) -> None:
+        if topic in self._known:
+            return
+        self._known.add(topic)
+
+        def enqueue(message: Message) -> None:
+            self._inbox.put(InboxMessage(kind, message.payload, message.received_at, tier, message.retained))
+
+        self._connection.subscribe(topic, 1, enqueue)

@@ -1,0 +1,151 @@
+"""Small files without another result: weights as float16 widened at load, Fourier matrices built at load.
+
+Both happen when ONNX Runtime opens the file and folds its constants; every step computes in float32 with the very
+numbers that torch has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from codec.models.spectral import analysis_factors, fourier_tables, synthesis_factors
+from export.errors import ExportError
+from export.wrappers import StatefulGraph
+
+MIN_ELEMENTS = 64
+"""Smaller tensors are left alone: a node costs more than they."""
+WEIGHT_PREFIX = "side."
+"""What the exporter puts before the names of our parameters."""
+TRANSPOSED = ".transposed"
+"""Ending of the stored name of a matrix whose rows and columns are exchanged (ONNX multiplies from the left)."""
+HALF = ".float16"
+"""Ending of the stored name of a weight kept as float16."""
+
+
+def _sources(graph: StatefulGraph) -> dict[str, torch.Tensor]:
+    """The learned weights by name."""
+    parameters = {name: parameter.detach() for name, parameter in graph.named_parameters()}
+    return parameters | {name: buffer for name, buffer in graph.named_buffers() if name.endswith("codebooks")}
+
+
+def require_half(graph: StatefulGraph) -> None:
+    """Raises ExportError where a weight is not a float16 number: known before the graph is traced, which takes long."""
+    for name, weight in _sources(graph).items():
+        if weight.numel() >= MIN_ELEMENTS and not torch.equal(weight.half().to(weight.dtype), weight):
+            raise ExportError(
+                f"{name.removeprefix(WEIGHT_PREFIX)} has values that float16 cannot hold: round the weights before the "
+                "export"
+            )
+
+
+def compact_weights(model: onnx.ModelProto, graph: StatefulGraph) -> None:
+    """Store the float32 weights of `model` as float16 with a Cast behind each, under the names torch has for them.
+
+    They have passed `require_half`.
+    """
+    sources = _sources(graph)
+    nodes: list[NodeProto] = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        wide = numpy_helper.to_array(tensor)
+        name = _source_of(tensor.name, wide, sources)
+        if name is None:
+            continue
+        stored = name.removeprefix(WEIGHT_PREFIX)
+        if wide.size < MIN_ELEMENTS:
+            nodes.append(helper.make_node("Identity", [stored], [tensor.name]))
+            tensor.CopyFrom(numpy_helper.from_array(wide, stored))
+            continue
+        narrow = wide.astype(np.float16)
+        nodes.append(helper.make_node("Cast", [stored + HALF], [tensor.name], to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(narrow, stored + HALF))
+    _put_first(model, nodes)
+
+
+def _source_of(name: str, values: NDArray[np.float32], sources: dict[str, torch.Tensor]) -> str | None:
+    """Name of the weight that an initializer is, by name or, where the exporter folded a transposition, by value."""
+    if name in sources:
+        return name
+    if values.ndim == 2:
+        for candidate, source in sources.items():
+            if source.shape == values.shape[::-1] and np.array_equal(source.numpy().T, values):
+                return candidate + TRANSPOSED
+    return None
+
+
+def build_fourier_matrices(model: onnx.ModelProto, graph: StatefulGraph) -> None:
+    """Replace the fixed Fourier matrices by the few numbers they are made of (`codec.models.spectral`)."""
+    nodes: list[NodeProto] = []
+    added: list[TensorProto] = []
+    for name, buffer in graph.named_buffers():
+        if not name.endswith(".basis"):
+            continue
+        kept = [tensor for tensor in model.graph.initializer if tensor.name == name]
+        if not kept:
+            raise ExportError(f"the graph has no initializer {name}")
+        model.graph.initializer.remove(kept[0])
+        part_nodes, part_tensors = _fourier_nodes(name, buffer)
+        nodes += part_nodes
+        added += part_tensors
+    model.graph.initializer.extend(added)
+    _put_first(model, nodes)
+
+
+def _fourier_nodes(name: str, matrix: torch.Tensor) -> tuple[list[NodeProto], list[TensorProto]]:
+    analysis = matrix.shape[0] < matrix.shape[1]
+    size = min(matrix.shape)
+    if analysis:
+        samples, bins = analysis_factors(size)
+    else:
+        bins, samples = synthesis_factors(size, _hop_of(size))
+    cosines, sines = fourier_tables(size)
+    parts = {
+        "cosines": cosines,
+        "sines": sines,
+        "samples": samples[:, None] if analysis else samples[None, :],
+        "bins": bins[None, :] if analysis else bins[:, None],
+    }
+    sample_index = torch.arange(size)
+    bin_index = torch.arange(size // 2 + 1)
+    indices = {
+        "sample_index": sample_index[:, None] if analysis else sample_index[None, :],
+        "bin_index": bin_index[None, :] if analysis else bin_index[:, None],
+        "size": torch.tensor(size),
+    }
+    tensors = [numpy_helper.from_array(value.numpy(), f"{name}.{key}") for key, value in (parts | indices).items()]
+
+    def node(operator: str, inputs: tuple[str, ...], output: str, *, axis: int | None = None) -> NodeProto:
+        result = output if output == name else f"{name}.{output}"
+        # An attribute of None is left out by make_node.
+        return helper.make_node(operator, [f"{name}.{key}" for key in inputs], [result], axis=axis)
+
+    def steps() -> Iterator[NodeProto]:
+        yield node("Mul", ("sample_index", "bin_index"), "product")
+        yield node("Mod", ("product", "size"), "turn")
+        yield node("Gather", ("cosines", "turn"), "real", axis=0)
+        yield node("Gather", ("sines", "turn"), "imaginary", axis=0)
+        yield node("Concat", ("real", "imaginary"), "plain", axis=1 if analysis else 0)
+        yield node("Mul", ("plain", "bins"), "weighted")
+        yield node("Mul", ("weighted", "samples"), name if matrix.dtype == torch.float64 else "exact")
+        if matrix.dtype != torch.float64:
+            yield helper.make_node("Cast", [f"{name}.exact"], [name], to=TensorProto.FLOAT)
+
+    return list(steps()), tensors
+
+
+def _hop_of(size: int) -> int:
+    """Both codecs' windows overlap fourfold."""
+    return size // 4
+
+
+def _put_first(model: onnx.ModelProto, nodes: list[NodeProto]) -> None:
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes + rest)

@@ -1,0 +1,98 @@
+"""What the variants need to know about an exported graph: where its layers with learned weights begin and end.
+
+The files of `export_half` hold every learned weight as an initializer with a Cast (or Identity) behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnx import ModelProto, NodeProto, StringStringEntryProto
+
+LINEAR_OPERATORS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
+CODEBOOKS = "codebooks"
+"""In the name of a table of entries: looked up and searched, not a layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPart:
+    """The part of a graph from its first learned layer up to its last projection, that one excluded."""
+
+    layers: tuple[NodeProto, ...]
+    """Linear layers and convolutions whose second input is a learned weight, in the order of the graph."""
+    nodes: frozenset[str]
+    """Names of the nodes between: they depend on such a layer, and the last projection on them; `layers` included."""
+
+
+def load_graph(path: Path) -> ModelProto:
+    """The model at `path`, every node with a name of its own: tools address nodes by name."""
+    model = onnx.load(path)
+    taken: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}.{index}"
+        taken.add(node.name)
+    return model
+
+
+def save_graph(model: ModelProto, path: Path, *, precision: str) -> Path:
+    """Check and write a variant, its metadata saying `precision`."""
+    _precision_entry(model).value = precision
+    # What shape inference of the tools noted is no part of the file, and wrong once an input's shape is another.
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
+
+
+def precision_of(model: ModelProto) -> str:
+    """What the metadata say."""
+    return _precision_entry(model).value
+
+
+def _precision_entry(model: ModelProto) -> StringStringEntryProto:
+    entry: StringStringEntryProto
+    (entry,) = (entry for entry in model.metadata_props if entry.key == "voxwire.precision")
+    return entry
+
+
+def learned_part(model: ModelProto) -> LearnedPart:
+    """See `LearnedPart`. The nodes need names (`load_graph`)."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    weights = {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type in ("Cast", "Identity") and node.input[0] in constants and CODEBOOKS not in node.input[0]
+    }
+    linear = [n for n in model.graph.node if n.op_type in LINEAR_OPERATORS and n.input[1] in weights]
+    producers = {name: node for node in model.graph.node for name in node.output}
+    readers: dict[str, list[NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+
+    def after(nodes: Iterable[NodeProto]) -> set[str]:
+        return _reachable(nodes, lambda node: [r for name in node.output for r in readers.get(name, [])])
+
+    def before(nodes: Iterable[NodeProto]) -> set[str]:
+        return _reachable(nodes, lambda node: [producers[name] for name in node.input if name in producers])
+
+    names = {node.name for node in linear}
+    last = [node for node in linear if not after([node]) & names]
+    inner = (after(linear) | names) & before(last)
+    return LearnedPart(layers=tuple(node for node in linear if node.name in inner), nodes=frozenset(inner))
+
+
+def _reachable(nodes: Iterable[NodeProto], neighbours: Callable[[NodeProto], list[NodeProto]]) -> set[str]:
+    """Names of the nodes that `neighbours` leads to, the starting ones only where a path leads back to them."""
+    found: set[str] = set()
+    todo = [other for node in nodes for other in neighbours(node)]
+    while todo:
+        node = todo.pop()
+        if node.name not in found:
+            found.add(node.name)
+            todo += neighbours(node)
+    return found

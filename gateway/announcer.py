@@ -1,0 +1,177 @@
+"""Everything the gateway says besides tokens: presence, manifest, events, clock reports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from gateway.encoder_worker import FrameMark
+from protocol.event import CLOCK_REPORT_S, ClockReport, Event, StreamGap, StreamStarted, StreamStopped, encode_event
+from protocol.limits import MAX_RATE_PPM
+from protocol.manifest import MANIFEST_EXPIRY_S, MANIFEST_REFRESH_S, StreamManifest, encode_manifest
+from protocol.status import Stat
+from protocol.topics import Topics
+from protocol.transport import Presence, PublishingConnection
+
+__all__ = ["STATUS_REFRESH_S", "Announcer"]
+
+STATUS_REFRESH_S = 60.0
+_MIN_RATE_SPAN_S = 30.0  # a shorter span measures the jitter of one block, not the rate of a crystal
+
+
+STATUS_NAMES = frozenset(
+    {
+        "frames_encoded",
+        "frames_published",
+        "frames_dropped",
+        "frames_gapped",
+        "input_overflows",
+        "nonfinite_samples",
+        "connects",
+        "encode_rtf",
+    }
+)
+"""Counters that the retained status carries; all of them are in the statistics file. The uplink may be thin as well."""
+
+
+class Announcer:
+    """Keeps what is retained true, and the players' clocks fed. All it says goes by the reliable lane.
+
+    `reannounce` is called from the connection's thread after every connect, the rest from the pipeline's thread and
+    the encoder worker's: a lock keeps the manifest whole.
+
+    presence: what is said of this gateway; of the counters only the numbers go out.
+    clock: seconds, monotonic. utc: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        connection: PublishingConnection,
+        topics: Topics,
+        *,
+        stream: str,
+        presence: Presence,
+        clock: Callable[[], float],
+        utc: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._topics = topics
+        self._stream = stream
+        self._presence = presence
+        self._clock = clock
+        self._utc = utc
+        self._lock = threading.Lock()
+        self._manifest: StreamManifest | None = None
+        self._refreshed_at = 0.0
+        self._status_at = clock()
+        self._reported_at = 0.0
+        self._first_mark: FrameMark | None = None
+        self.clock_reports = 0
+
+    def reannounce(self) -> None:
+        """After a connect: presence again, and the manifest where there is one."""
+        self._say_status()
+        self._say_manifest()
+
+    def open_stream(self, manifest: StreamManifest) -> None:
+        """Announce a stream: manifest first, then the event that it starts."""
+        with self._lock:
+            self._manifest = manifest
+        self._reported_at = self._clock()
+        self._say_manifest()
+        self._say(StreamStarted(manifest.epoch, manifest.first_frame, manifest.started_at_ms))
+
+    def close_stream(self, next_index: int, ended_at: float | None = None) -> None:
+        """Say the last frame and take the manifest away.
+
+        next_index: one past the last frame. ended_at: when that ended, seconds of the clock; None for now.
+        """
+        with self._lock:
+            manifest, self._manifest = self._manifest, None
+        if manifest is None:
+            return
+        last = max(manifest.first_frame, next_index) - 1
+        self._say(StreamStopped(manifest.epoch, manifest.first_frame, last, self._utc_ms(ended_at or self._clock())))
+        self._connection.publish(self._topics.manifest(self._stream), b"", qos=1, retain=True, reliable=True)
+
+    def gap(self, first: int, frames: int) -> None:
+        """Frames that will never come, so that no player waits for them."""
+        with self._lock:
+            manifest = self._manifest
+        if manifest is not None:
+            self._say(StreamGap(manifest.epoch, first, frames))
+
+    def tick(self, stats: Callable[[], Mapping[str, Stat]]) -> None:
+        """Once in a while: refresh manifest and status."""
+        now = self._clock()
+        with self._lock:
+            manifest = self._manifest
+        if manifest is None:
+            return
+        if now - self._refreshed_at >= MANIFEST_REFRESH_S:
+            self._say_manifest()
+        if now - self._status_at >= STATUS_REFRESH_S:
+            self._say_status(stats())
+
+    def clock_tick(self, mark: FrameMark, *, live: bool) -> None:
+        """Report the clock where it is time to; `mark` is the latest frame. Called on the encoder worker's thread.
+
+        Call it together with a token packet: both then share the acknowledgements of TCP, 104 bytes less a report.
+        """
+        with self._lock:
+            manifest = self._manifest
+        if manifest is None:
+            return
+        # A live source starts when it likes, not when the manifest said: its first frame is reported at once.
+        first = self._first_mark is None
+        self._first_mark = self._first_mark or mark
+        now = self._clock()
+        if (first and live) or now - self._reported_at >= CLOCK_REPORT_S:
+            self._report_clock(manifest, mark)
+            self._reported_at = now
+
+    def _report_clock(self, manifest: StreamManifest, mark: FrameMark) -> None:
+        frame_s = manifest.codec.frame_size / manifest.codec.sample_rate
+        at_ms = self._utc_ms(mark.captured_at)
+        # QoS 0: a lost report is made good by the next one, an acknowledged one costs the thin link 100 bytes more.
+        self._say(ClockReport(manifest.epoch, mark.index, at_ms, self._rate_ppm(mark, frame_s)), qos=0)
+        self.clock_reports += 1
+
+    def _rate_ppm(self, mark: FrameMark, frame_s: float) -> float:
+        """How much faster than nominal the source's sample clock runs against ours, in parts per million."""
+        first = self._first_mark or mark
+        elapsed = mark.captured_at - first.captured_at
+        if elapsed < _MIN_RATE_SPAN_S:
+            return 0.0
+        ppm = ((mark.index - first.index) * frame_s / elapsed - 1.0) * 1e6
+        return max(-MAX_RATE_PPM, min(MAX_RATE_PPM, ppm))
+
+    def _say_status(self, stats: Mapping[str, Stat] | None = None) -> None:
+        with self._lock:
+            epoch = None if self._manifest is None else self._manifest.epoch
+        numbers = {name: value for name, value in (stats or {}).items() if name in STATUS_NAMES}
+        self._presence.update("online", epoch=epoch, stats=numbers)
+        self._status_at = self._clock()
+        self._presence.announce(self._connection)
+
+    def _say_manifest(self) -> None:
+        with self._lock:
+            manifest = self._manifest
+        if manifest is None:
+            return
+        self._refreshed_at = self._clock()
+        self._connection.publish(
+            self._topics.manifest(self._stream),
+            encode_manifest(manifest),
+            qos=1,
+            retain=True,
+            expiry_s=MANIFEST_EXPIRY_S,
+            reliable=True,
+        )
+
+    def _say(self, event: Event, *, qos: int = 1) -> None:
+        self._connection.publish(self._topics.event(self._stream), encode_event(event), qos=qos, reliable=True)
+
+    def _utc_ms(self, at: float) -> int:
+        """A moment of the monotonic clock as UTC. Asked anew each time: UTC may step, the monotonic clock does not."""
+        return round((self._utc() - (self._clock() - at)) * 1000)

@@ -1,0 +1,133 @@
+"""What the gateway is told, one frozen dataclass per concern. `protocol.service.load_config` fills them in."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from protocol.link import LINK_PROFILES, LinkProfile
+from protocol.packet import MAX_FRAMES_PER_PACKET
+from protocol.topics import check_id
+from protocol.transport import BrokerConfig
+
+__all__ = ["CodecConfig", "GatewayConfig", "RunConfig", "SourceConfig", "StreamConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where the audio comes from.
+
+    target: `mic`, a file, a directory, or `-` for raw 16-bit PCM on standard input.
+    loop: start again at the end, files and directories only. limit_s: end after so much audio.
+    rate: Hz, channels, live: of standard input; live means that the writer keeps time itself.
+    device: microphone, by name or number; none for the system's default.
+    """
+
+    target: str = ""
+    loop: bool = False
+    limit_s: float | None = None
+    rate: int = 16000
+    channels: int = 1
+    live: bool = False
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1000 <= self.rate <= 768000:
+            raise ValueError(f"source.rate is {self.rate} Hz, expected 1000 to 768000")
+        if not 1 <= self.channels <= 64:
+            raise ValueError(f"source.channels is {self.channels}, expected 1 to 64")
+        if self.limit_s is not None and self.limit_s <= 0:
+            raise ValueError(f"source.limit_s is {self.limit_s}, expected more than 0 s")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What the stream is called and how it is cut into packets.
+
+    base: first part of every topic. name: id of the stream. link: lan, wan or narrow; sets what is not set here.
+    frames_per_packet: 1 to 25. qos: 0 or 1. layers: send the first so many layers only. start_delay_s: announce the
+    stream so long before its first sample, for players to be there in time.
+    """
+
+    name: str = "lobby"
+    base: str = "vw"
+    title: str | None = None
+    language: str | None = None
+    link: Literal["lan", "wan", "narrow"] = "wan"
+    frames_per_packet: int | None = None
+    qos: int | None = None
+    layers: int | None = None
+    start_delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_id(self.name)
+        if self.frames_per_packet is not None and not 1 <= self.frames_per_packet <= MAX_FRAMES_PER_PACKET:
+            raise ValueError(
+                f"stream.frames_per_packet is {self.frames_per_packet}, expected 1 to {MAX_FRAMES_PER_PACKET}"
+            )
+        if self.qos not in (None, 0, 1):
+            raise ValueError(f"stream.qos is {self.qos}, expected 0 or 1")
+        if self.layers is not None and self.layers < 1:
+            raise ValueError(f"stream.layers is {self.layers}, expected 1 or more")
+        if not 0 <= self.start_delay_s <= 3600:
+            raise ValueError(f"stream.start_delay_s is {self.start_delay_s}, expected 0 to 3600")
+
+    @property
+    def profile(self) -> LinkProfile:
+        """The link profile with what is set here put over it."""
+        profile = LINK_PROFILES[self.link]
+        return dataclasses.replace(
+            profile,
+            frames_per_packet=self.frames_per_packet or profile.frames_per_packet,
+            qos=profile.qos if self.qos is None else self.qos,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CodecConfig:
+    """Which codec encodes, and on what.
+
+    name: nano or qwen3-12hz; none for nano, or for whatever codec `model` holds.
+    model: directory with encoder.onnx, or that file; none for the packaged one.
+    engine: onnx or torch. device: cpu or cuda. threads: of ONNX Runtime.
+    """
+
+    name: str | None = None
+    model: Path | None = None
+    engine: Literal["onnx", "torch"] = "onnx"
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= 64:
+            raise ValueError(f"codec.threads is {self.threads}, expected 1 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """How the process behaves.
+
+    id: of this gateway; none for one made from the machine's identity. wait: wait for broker and microphone for as
+    long as it takes, instead of failing after 10 s. stats_file: where to write the counters as JSON at the end.
+    """
+
+    id: str | None = None
+    wait: bool = False
+    stats_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is not None:
+            check_id(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Everything `gateway run` needs."""
+
+    broker: BrokerConfig = field(default_factory=BrokerConfig)
+    source: SourceConfig = field(default_factory=SourceConfig)
+    stream: StreamConfig = field(default_factory=StreamConfig)
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    run: RunConfig = field(default_factory=RunConfig)

@@ -1,0 +1,9 @@
+"""`gateway demo`: everything at once on one machine, measured."""
+
+from __future__ import annotations
+
+from gateway.demo.options import DemoOptions
+from gateway.demo.report import DemoFigures, DemoReport
+from gateway.demo.session import run_demo
+
+__all__ = ["DemoFigures", "DemoOptions", "DemoReport", "run_demo"]

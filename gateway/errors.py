@@ -1,0 +1,42 @@
+"""What can go wrong at the gateway, one class per reason to react differently.
+
+    GatewayError                 1   anything of ours that is not below
+    ├── SourceError             66   there is no audio to send: missing, empty, unreadable, unknown kind
+    ├── MicrophoneError         74   the sound card or PortAudio refused
+    └── DemoError                1   a process of the demo failed (it carries that process's exit code)
+
+Errors of the broker, of the codec and of the configuration come from `protocol.transport`, `codec` and
+`protocol.service` with exit codes of their own; nothing here wraps them again.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from protocol.service import ExitCode, ServiceError
+
+__all__ = ["DemoError", "GatewayError", "MicrophoneError", "SourceError"]
+
+
+class GatewayError(ServiceError):
+    """Base of every error that the gateway itself raises for its user."""
+
+
+class SourceError(GatewayError):
+    """No audio to send. The sentence names the source, what was expected, and what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.NO_INPUT
+
+
+class MicrophoneError(GatewayError):
+    """The microphone or PortAudio refused. The sentence names the device and what to try."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUDIO_DEVICE
+
+
+class DemoError(GatewayError):
+    """A process of the demo failed; the sentence is that process's own, and so is the exit code."""
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILURE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # an instance may be narrower than its class

@@ -1,0 +1,271 @@
+"""The gateway's parts wired together; owns the order in which they start and stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from codec.session import Encoder
+from gateway.announcer import Announcer
+from gateway.config import GatewayConfig
+from gateway.encoder_worker import EncoderWorker
+from gateway.errors import GatewayError
+from gateway.pacer import Pacer
+from gateway.packetizer import Packetizer
+from gateway.publisher import Publisher
+from gateway.sources import AudioSource
+from gateway.stream_writer import StreamWriter
+from protocol.epoch import epoch_low7, new_epoch
+from protocol.manifest import CodecIdentity, StreamManifest, Tier
+from protocol.service import Stats, counters_snapshot, device_id
+from protocol.topics import Topics
+from protocol.transport import Connection, Presence, await_connected
+
+__all__ = ["CONNECT_TIMEOUT_S", "Pipeline"]
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+_FLUSH_S = 5.0
+_LAST_FRAMES_S = 2.0
+_JOIN_S = 5.0
+_TICK_S = 0.2
+_LOG_EVERY_S = 30.0
+
+
+class Pipeline:
+    """One source, one encoder, one stream. Not reusable.
+
+    Start: source opened, encoder warmed up, broker connected, presence, manifest, start event, audio.
+    Stop, whatever the reason: worker ended, last packet, stop event, manifest taken away, outbox flushed, presence
+    offline, connection closed, source closed.
+
+    stop: set it from anywhere to end cleanly. clock: seconds, monotonic. utc: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        encoder: Encoder,
+        source: AudioSource,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._stop = stop
+        self._clock = clock
+        self._utc = utc
+        self._profile = config.stream.profile
+        self._spec = encoder.spec
+        self._layers = config.stream.layers or self._spec.num_layers
+        if self._layers > self._spec.num_layers:
+            raise GatewayError(f"{self._spec.name} has {self._spec.num_layers} layers, asked to send {self._layers}.")
+        self._id = config.run.id or device_id("gw")
+        self._epoch = new_epoch()
+        self._topics = Topics(config.stream.base)
+        self._presence = Presence(
+            "gateway",
+            self._id,
+            self._topics.gateway_status(self._id),
+            session=time.time_ns(),
+            epoch=self._epoch,
+        )
+        self.connection = self._make_connection()
+        self._announcer = Announcer(
+            self.connection,
+            self._topics,
+            stream=config.stream.name,
+            presence=self._presence,
+            clock=clock,
+            utc=utc,
+        )
+        self._packetizer = Packetizer(
+            epoch_low7=epoch_low7(self._epoch), frames_per_packet=self._profile.frames_per_packet, layers=self._layers
+        )
+        self._publisher = Publisher(
+            self.connection,
+            topic=self._topics.tokens(config.stream.name, 0),
+            qos=self._profile.qos,
+            codebook_size=self._spec.codebook_size,
+        )
+        self._writer = StreamWriter(self._packetizer, self._publisher, self._announcer, live=source.live)
+        self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
+        self.worker = EncoderWorker(
+            encoder=encoder,
+            source=source,
+            writer=self._writer,
+            pacer=self._pacer,
+            stop=stop,
+            clock=clock,
+            limit_frames=self._limit_frames(),
+        )
+
+    def run(self) -> Stats:
+        """Run until the source ends, `--for` is reached or `stop` is set. Returns the final counters.
+
+        Raises SourceError and the codec's AudioFileError (66), MicrophoneError (74), BrokerUnavailableError (69),
+        NotAuthorisedError (77); everything is stopped and closed before any of them leaves.
+        """
+        with self._source:
+            self.worker.start()
+            try:
+                self._await_worker()
+                self._connect()
+                if not self._stop.is_set():
+                    self._stream()
+            finally:
+                self._shut_down()
+            if self.worker.error is not None:
+                raise self.worker.error
+            return self.stats()
+
+    def stats(self) -> Stats:
+        """Every counter, flat. `encoded = published + dropped` once the pipeline has ended."""
+        metrics = self.worker.metrics
+        transport = self.connection.stats()
+        encode_ms = metrics.encode_ms.snapshot()
+        values: Stats = {
+            "id": self._id,
+            "stream": self._config.stream.name,
+            "codec": self._spec.name,
+            "source": self._source.description,
+            "frames_per_packet": self._profile.frames_per_packet,
+            "layers": self._layers,
+            "qos": self._profile.qos,
+            "frames_encoded": metrics.frames_encoded,
+            "frames_published": transport.weight_published,
+            "frames_dropped": transport.weight_dropped,
+            "frames_gapped": metrics.frames_gapped,
+            "gaps": metrics.gaps,
+            "nonfinite_samples": metrics.nonfinite_samples,
+            "packets_published": transport.messages_published,
+            "packets_dropped": transport.messages_dropped,
+            "payload_bytes": self._publisher.payload_bytes,
+            "input_overflows": self._source.overflows,
+            **self._source.counters,
+            "clock_reports": self._announcer.clock_reports,
+            "connects": transport.connects,
+            "disconnects": transport.disconnects,
+            "dropped_overflow": transport.dropped_overflow,
+            "dropped_stale": transport.dropped_stale,
+            "dropped_refused": transport.dropped_refused,
+            "dropped_unsent": transport.dropped_unsent,
+            "messages_resent": transport.messages_resent,
+            "reliable_failed": transport.reliable_failed,
+            "callback_errors": transport.callback_errors,
+            "encode_rtf": round(metrics.encode_rtf, 5),
+            "encode_ms_p50": round(encode_ms.p50, 3),
+            "encode_ms_p95": round(encode_ms.p95, 3),
+        }
+        wire = self.connection.wire()
+        if wire is not None:
+            values |= counters_snapshot(wire, prefix="wire_")
+        return values
+
+    def _make_connection(self) -> Connection:
+        broker = self._config.broker
+        if broker.client_id is None:
+            broker = dataclasses.replace(broker, client_id=f"vw-gateway-{self._id}")
+        return Connection(
+            dataclasses.replace(broker, keepalive_s=self._profile.keepalive_s),
+            will=self._presence.will(),
+            offline=self._presence.offline(),
+            window=self._profile.window,
+            max_age_s=self._profile.max_age_ms / 1000,
+            clock=self._clock,
+        )
+
+    def _limit_frames(self) -> int | None:
+        limit_s = self._config.source.limit_s
+        return None if limit_s is None else math.ceil(limit_s / self._spec.frame_duration_s)
+
+    def _await_worker(self) -> None:
+        """Until the encoder is warm, or broke."""
+        while not self.worker.ready.wait(_TICK_S):
+            if self._stop.is_set():
+                return
+        if self.worker.error is not None:
+            raise self.worker.error
+
+    def _connect(self) -> None:
+        """Connect; with `wait` for as long as it takes. A refused login is never waited out."""
+        self.connection.on_connected(self._announcer.reannounce)
+        self.connection.start()
+        timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
+        await_connected(self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock)
+
+    def _stream(self) -> None:
+        origin = self._clock() + self._config.stream.start_delay_s
+        self._announcer.open_stream(self._manifest(self._utc() + self._config.stream.start_delay_s))
+        if self._source.live and self._stop.wait(self._config.stream.start_delay_s):
+            return
+        self._pacer.start(origin)
+        logger.info("stream %s: %s, %s", self._config.stream.name, self._source.description, self._spec.name)
+        self.worker.begin()
+        limit_s = self._config.source.limit_s
+        # A live source that hands over nothing would never reach a limit counted in frames.
+        deadline = math.inf if limit_s is None or not self._source.live else origin + limit_s + 1.0
+        logged_at = self._clock()
+        while not self.worker.done.wait(_TICK_S):
+            self._announcer.tick(self.stats)
+            if self._clock() >= deadline:
+                self._stop.set()
+            if self._clock() - logged_at >= _LOG_EVERY_S:
+                logged_at = self._clock()
+                logger.info("stream %s: %s", self._config.stream.name, self._summary())
+
+    def _shut_down(self) -> None:
+        ended = self.worker.done.is_set()
+        if not ended:
+            self._stop.set()
+        if not self.worker.join(_JOIN_S):
+            logger.error("the encoder worker does not end; leaving it behind")
+        self._writer.finish()
+        # What is reliable overtakes what is live: without this the end of the stream would come before its last frames.
+        self.connection.flush(_LAST_FRAMES_S)
+        mark = self.worker.mark
+        ended_at = None if mark is None else mark.captured_at + self._spec.frame_duration_s
+        self._announcer.close_stream(self.worker.next_index, ended_at)
+        if not self.connection.flush(_FLUSH_S):
+            logger.warning("not everything reached the broker within %.0f s", _FLUSH_S)
+        self.connection.stop()
+        logger.info("stream %s ended: %s", self._config.stream.name, self._summary())
+
+    def _summary(self) -> str:
+        values = self.stats()
+        return (
+            f"{values['frames_encoded']} frames encoded, {values['frames_published']} published, "
+            f"{values['frames_dropped']} dropped, encode RTF {values['encode_rtf']:.3f}"
+        )
+
+    def _manifest(self, started_at: float) -> StreamManifest:
+        spec = self._spec
+        return StreamManifest(
+            stream=self._config.stream.name,
+            codec=CodecIdentity(
+                name=spec.name,
+                sample_rate=spec.sample_rate,
+                frame_size=spec.frame_size,
+                num_layers=spec.num_layers,
+                codebook_size=spec.codebook_size,
+                delay_samples=spec.delay_samples,
+                weights_sha256=spec.weights_sha256,
+            ),
+            tiers=(Tier(first_layer=0, num_layers=self._layers),),
+            frames_per_packet=self._profile.frames_per_packet,
+            epoch=self._epoch,
+            started_at_ms=round(started_at * 1000),
+            first_frame=0,
+            gateway_id=self._id,
+            qos=self._profile.qos,
+            playout_delay_ms=self._profile.playout_delay_ms,
+            title=self._config.stream.title,
+            language=self._config.stream.language,
+        )

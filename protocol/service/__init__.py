@@ -1,0 +1,54 @@
+"""What every command needs beside its work: settings, exit codes, logging, stopping, metrics, identity."""
+
+from __future__ import annotations
+
+from protocol.service.arguments import (
+    add_broker_arguments,
+    add_command,
+    add_common_arguments,
+    add_process_arguments,
+    add_stream_arguments,
+    distribution_version,
+    parse_duration,
+    run_command_line,
+    setting_flags,
+)
+from protocol.service.check import CheckReport, CheckStep
+from protocol.service.command import run_command
+from protocol.service.config import load_config
+from protocol.service.counters import counters_snapshot
+from protocol.service.errors import ConfigError, ServiceError
+from protocol.service.exit_codes import EXIT_CODES_HELP, ExitCode
+from protocol.service.identity import device_id
+from protocol.service.logs import configure_logging
+from protocol.service.percentiles import Percentiles, PercentileSnapshot
+from protocol.service.stats_file import Stats, write_stats
+from protocol.service.stop_signal import StopSignal
+
+__all__ = [
+    "EXIT_CODES_HELP",
+    "CheckReport",
+    "CheckStep",
+    "ConfigError",
+    "ExitCode",
+    "PercentileSnapshot",
+    "Percentiles",
+    "ServiceError",
+    "Stats",
+    "StopSignal",
+    "add_broker_arguments",
+    "add_command",
+    "add_common_arguments",
+    "add_process_arguments",
+    "add_stream_arguments",
+    "configure_logging",
+    "counters_snapshot",
+    "device_id",
+    "distribution_version",
+    "load_config",
+    "parse_duration",
+    "run_command",
+    "run_command_line",
+    "setting_flags",
+    "write_stats",
+]

@@ -1,0 +1,189 @@
+"""From the outbox through the send window to the socket, and the account of what became of every message."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.transport.outbox import MAX_RELIABLE_ATTEMPTS, Outbox, Outgoing
+from protocol.transport.send_window import SendWindow
+from protocol.transport.session import Session
+
+PUBLISH_OVERHEAD_BYTES: Final = 32  # fixed header, lengths, packet id and properties of PUBLISH, rounded up
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Counters:
+    messages_accepted: int = 0
+    weight_accepted: int = 0
+    messages_published: int = 0
+    weight_published: int = 0
+    messages_resent: int = 0
+    reliable_published: int = 0
+    reliable_failed: int = 0
+
+
+class Delivery:
+    """Any thread accepts messages; the network thread moves them. `changed` guards all and is told of progress.
+
+    Every live message accepted is in the end published or dropped, once: both are counted with its weight.
+    """
+
+    def __init__(
+        self,
+        changed: threading.Condition,
+        *,
+        capacity: int,
+        max_age_s: float,
+        window: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._changed = changed
+        self._clock = clock
+        self._outbox = Outbox(capacity, max_age_s)
+        self._window = SendWindow(window)
+        self._counters = _Counters()
+        self._closed = False
+        self._dropping = False
+
+    def accept(self, message: Outgoing) -> None:
+        """Take a message over; raises OutboxFullError (reliable lane only). After `abandon` it is only counted."""
+        with self._changed:
+            if not message.reliable:
+                self._counters.messages_accepted += 1
+                self._counters.weight_accepted += message.weight
+            overflows_before = self._outbox.dropped.overflow
+            self._outbox.offer(message)
+            if self._closed:
+                self._give_up_all()
+            overflowed = self._outbox.dropped.overflow > overflows_before
+            first = overflowed and not self._dropping
+            self._dropping = overflowed or (self._dropping and self._outbox.is_full())
+        if first:
+            logger.warning("the outbox is full: the broker takes less than we publish; the oldest packets are dropped")
+
+    def pump(self, session: Session) -> None:
+        """Hand over what the window allows, the reliable lane first. Network thread."""
+        while (message := self._next(session)) is not None:
+            size = len(message.payload) + len(message.topic.encode()) + PUBLISH_OVERHEAD_BYTES
+            if size > session.broker_packet_bytes:
+                self._refused(message, f"{size} bytes are more than the {session.broker_packet_bytes} the broker takes")
+                continue
+            packet = session.publish(message)
+            with self._changed:
+                message.attempts += 1
+                if packet is None:
+                    self._outbox.put_back([message])
+                    return
+                self._window.sent(message, packet_id=packet.packet_id, is_written=packet.is_written)
+                self._collect_written()
+        with self._changed:
+            self._collect_written()
+            self._changed.notify_all()
+
+    def wants_write(self) -> bool:
+        """Does a QoS 0 message wait for the socket to become writable?"""
+        with self._changed:
+            return self._outbox.next_live_qos() == 0 or self._window.waits_for_write()
+
+    def acknowledged(self, packet_id: int, objection: str | None) -> None:
+        """A PUBACK came; `objection` is the broker's reason for not taking the message."""
+        with self._changed:
+            message = self._window.acknowledged(packet_id)
+            if message is not None and objection is None:
+                self._published(message)
+        if message is not None and objection is not None:
+            self._refused(message, objection)
+
+    def set_broker_limit(self, receive_maximum: int) -> None:
+        """How many QoS 1 messages the broker takes before it acknowledges one."""
+        with self._changed:
+            self._window.broker_limit = receive_maximum
+
+    def connection_lost(self) -> None:
+        """Put back what was in flight, to go out first on the next connection; give up what failed too often."""
+        with self._changed:
+            in_flight = self._window.drain()
+            hopeless = [m for m in in_flight if m.reliable and m.attempts >= MAX_RELIABLE_ATTEMPTS]
+            again = [m for m in in_flight if m not in hopeless]
+            self._counters.messages_resent += sum(not m.reliable for m in again)
+            self._counters.reliable_failed += len(hopeless)
+            self._outbox.put_back(again)
+        for message in hopeless:
+            logger.error(
+                "gave up a message for %s: %d connections ended while it was sent", message.topic, message.attempts
+            )
+
+    def abandon(self) -> None:
+        """Close for good: whatever still waits is counted as dropped or failed."""
+        with self._changed:
+            self._closed = True
+            self._outbox.put_back(self._window.drain())
+            failed = self._give_up_all()
+        for message in failed:
+            logger.warning("closed before a message for %s could be delivered", message.topic)
+
+    def is_idle(self) -> bool:
+        """Lock held. Does nothing wait and is nothing in flight?"""
+        return not self._outbox and not self._window
+
+    def counters(self) -> dict[str, int]:
+        """Lock held. By the names of TransportStats."""
+        counters, dropped = self._counters, self._outbox.dropped
+        return {
+            "messages_accepted": counters.messages_accepted,
+            "weight_accepted": counters.weight_accepted,
+            "messages_published": counters.messages_published,
+            "weight_published": counters.weight_published,
+            "messages_dropped": dropped.messages,
+            "weight_dropped": dropped.weight,
+            "dropped_overflow": dropped.overflow,
+            "dropped_stale": dropped.stale,
+            "dropped_refused": dropped.refused,
+            "dropped_unsent": dropped.unsent,
+            "messages_resent": counters.messages_resent,
+            "reliable_published": counters.reliable_published,
+            "reliable_failed": counters.reliable_failed,
+            "messages_waiting": counters.messages_accepted - counters.messages_published - dropped.messages,
+            "weight_waiting": counters.weight_accepted - counters.weight_published - dropped.weight,
+        }
+
+    def _next(self, session: Session) -> Outgoing | None:
+        with self._changed:
+            if self._window.may_send_reliable() and (message := self._outbox.take_reliable()) is not None:
+                return message
+            qos = self._outbox.next_live_qos()
+            if qos is None or not self._window.may_send_live(qos) or (qos == 0 and not session.is_writable()):
+                return None
+            return self._outbox.take_live(self._clock())
+
+    def _collect_written(self) -> None:
+        for message in self._window.collect_written():
+            self._published(message)
+
+    def _published(self, message: Outgoing) -> None:
+        if message.reliable:
+            self._counters.reliable_published += 1
+        else:
+            self._counters.messages_published += 1
+            self._counters.weight_published += message.weight
+
+    def _refused(self, message: Outgoing, why: str) -> None:
+        with self._changed:
+            if message.reliable:
+                self._counters.reliable_failed += 1
+            else:
+                self._outbox.refuse(message)
+            first = message.reliable or self._outbox.dropped.refused == 1
+        if first:  # a stream that may not be published would otherwise fill the log
+            logger.warning("the broker does not take messages on %s: %s", message.topic, why)
+
+    def _give_up_all(self) -> list[Outgoing]:
+        failed = self._outbox.abandon()
+        self._counters.reliable_failed += len(failed)
+        return failed

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# All figures of docs/benchmarks.md, one after the other on one core. Usage: scripts/bench.sh [CORE]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+core=${1:-0}
+python=${VENV:-.venv}/bin/python
+for name in codec_speed player_footprint wire_bytes; do
+    say "$name"
+    OMP_NUM_THREADS=1 taskset -c "$core" "$python" -m "benchmarks.$name" --core "$core"
+done

@@ -1,0 +1,267 @@
+"""What every streaming layer, and both halves of nano, must do. Each test meets every subject of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from codec.errors import FrameSizeError
+from codec.models.half import EncoderHalf
+from codec.models.layers import (
+    CausalConv1d,
+    CausalConvTranspose1d,
+    OverlapAdd,
+    State,
+    StreamingModule,
+    StreamingSequential,
+    WindowedAttention,
+    child_state,
+    prefixed,
+)
+from codec.models.nano import Nano, NanoConfig
+from codec.models.nano.blocks import AttentionBlock, ConvNeXtBlock
+from codec.models.nano.frontend import LogMel
+
+SMALL = NanoConfig(
+    widths=(32, 32, 64, 64),
+    decoder_widths=(64, 64, 32, 32),
+    head_dim=32,
+    num_layers=4,
+    codebook_size=32,
+    codebook_dim=8,
+)
+
+
+def small_nano() -> Nano:
+    """A nano of toy size with codebooks that say something."""
+    model = Nano(SMALL).eval()
+    model.quantizer.codebooks.normal_()
+    return model
+
+
+class Latents(StreamingModule):
+    """nano's encoder up to what is quantised: continuous, so that it can be compared by value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = small_nano()
+        self.both = EncoderHalf(model.encoder, model.quantizer)
+
+    def initial_state(self, batch_size: int) -> State:
+        return self.both.initial_state(batch_size)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        (_, latents), after = self.both(x, state)
+        return latents.transpose(1, 2), after
+
+
+class Decoding(StreamingModule):
+    """nano's decoder behind its quantiser; x are latents [B, dim, N]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = small_nano()
+        self.quantizer, self.decoder = model.quantizer, model.decoder
+
+    def initial_state(self, batch_size: int) -> State:
+        return prefixed("decoder", self.decoder.initial_state(batch_size))
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        pcm, after = self.decoder(self.quantizer.output_projection(x), child_state(state, "decoder"))
+        return pcm, prefixed("decoder", after)
+
+
+class TimeFirst(StreamingModule):
+    """A layer that has [B, T, C], shown as [B, C, T] like the others."""
+
+    def __init__(self, layer: StreamingModule) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, after = self.layer(x.transpose(1, 2), child_state(state, "layer"))
+        return (y.transpose(1, 2) if y.dim() == 3 else y), prefixed("layer", after)
+
+
+# Name -> (layer, channels or None for a waveform [B, T], input samples per step, output samples per step).
+Subject = tuple[Callable[[], StreamingModule], int | None, int, int]
+SUBJECTS: dict[str, Subject] = {
+    "convolution": (lambda: CausalConv1d(4, 6, 5), 4, 1, 1),
+    "dilated convolution": (lambda: CausalConv1d(4, 6, 3, dilation=3), 4, 1, 1),
+    "grouped convolution": (lambda: CausalConv1d(4, 4, 7, groups=4, bias=False), 4, 1, 1),
+    "strided convolution": (lambda: CausalConv1d(4, 6, 4, stride=2), 4, 2, 1),
+    "convolution without context": (lambda: CausalConv1d(4, 6, 2, stride=2), 4, 2, 1),
+    "convolution with replicated start": (lambda: CausalConv1d(4, 4, 4, stride=2, start="replicate"), 4, 2, 1),
+    "transposed convolution": (lambda: CausalConvTranspose1d(4, 6, 6, stride=3), 4, 1, 3),
+    "grouped transposed convolution": (lambda: CausalConvTranspose1d(4, 4, 4, stride=2, groups=4, bias=False), 4, 1, 2),
+    "transposed convolution without overlap": (lambda: CausalConvTranspose1d(4, 6, 2, stride=2), 4, 1, 2),
+    "attention": (lambda: TimeFirst(WindowedAttention(8, num_heads=2, head_dim=4, window=5)), 8, 1, 1),
+    "attention with wide heads": (
+        lambda: TimeFirst(WindowedAttention(6, num_heads=3, head_dim=4, window=3, bias=True)),
+        6,
+        1,
+        1,
+    ),
+    "overlap-add": (lambda: TimeFirst(OverlapAdd(size=8, hop=2)), 8, 1, 2),
+    "log-mel": (lambda: LogMel(sample_rate=16_000, window=640, hop=160, num_mels=20), None, 160, 1),
+    "ConvNeXt block": (lambda: ConvNeXtBlock(8, kernel_size=7, expansion=2), 8, 1, 1),
+    "attention block": (lambda: AttentionBlock(8, head_dim=4, window=6), 8, 1, 1),
+    "sequence": (lambda: StreamingSequential(CausalConv1d(4, 4, 3), torch.nn.GELU(), CausalConv1d(4, 4, 3)), 4, 1, 1),
+    "nano encoder": (Latents, None, SMALL.frame_size, 1),
+    "nano decoder": (Decoding, SMALL.codebook_dim, 1, SMALL.frame_size),
+}
+Made = tuple[StreamingModule, Callable[[int, int], Tensor], int, int]
+"""A layer in evaluation mode, a maker of inputs (rows, steps), and its samples of a step, in and out."""
+STEPS = 24
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(params=SUBJECTS, ids=[name.replace(" ", "-") for name in SUBJECTS])
+def subject(request: pytest.FixtureRequest) -> Made:
+    """Each of the subjects in turn."""
+    build, channels, step_in, step_out = SUBJECTS[request.param]
+    torch.manual_seed(7)
+    layer = build().eval()
+    for parameter in layer.parameters():
+        parameter.requires_grad_(False)
+        # Norms begin at one and scales nearly at zero: with noise on top, every weight has a say.
+        parameter.add_(0.1 * torch.randn_like(parameter))
+
+    def make(rows: int, steps: int) -> Tensor:
+        shape = (rows, steps * step_in) if channels is None else (rows, channels, steps * step_in)
+        return torch.randn(shape) * (0.1 if channels is None else 1.0)
+
+    return layer, make, step_in, step_out
+
+
+def in_chunks(layer: StreamingModule, x: Tensor, step_in: int, sizes: list[int]) -> Tensor:
+    """Feed x in chunks of the given numbers of steps, over and over, until it is used up."""
+    state = layer.initial_state(x.shape[0])
+    outputs, at, turn = [], 0, 0
+    while at < x.shape[-1]:
+        chunk = x[..., at : at + sizes[turn % len(sizes)] * step_in]
+        y, state = layer(chunk, state)
+        outputs.append(y)
+        at += chunk.shape[-1]
+        turn += 1
+    return torch.cat(outputs, dim=-1)
+
+
+@pytest.mark.parametrize("sizes", [[1], [2], [5, 1, 3], [7], [23, 1]], ids=str)
+def test_streamed_equals_one_pass_whatever_the_chunking(subject: Made, sizes: list[int]) -> None:
+    layer, make, step_in, step_out = subject
+    x = make(2, STEPS)
+    whole = layer.offline(x)
+    assert whole.shape[-1] == STEPS * step_out
+    torch.testing.assert_close(in_chunks(layer, x, step_in, sizes), whole, atol=TOLERANCE, rtol=0)
+
+
+def test_the_future_has_no_influence(subject: Made) -> None:
+    layer, make, step_in, step_out = subject
+    x, other = make(1, STEPS), make(1, STEPS)
+    cut = STEPS // 2
+    changed = torch.cat([x[..., : cut * step_in], other[..., cut * step_in :]], dim=-1)
+    before, after = layer.offline(x), layer.offline(changed)
+    torch.testing.assert_close(before[..., : cut * step_out], after[..., : cut * step_out], atol=1e-6, rtol=0)
+    assert not torch.allclose(before[..., cut * step_out :], after[..., cut * step_out :], atol=1e-3)
+
+
+def all_rows(value: bool, rows: int = 2) -> Tensor:
+    return torch.full((rows,), value)
+
+
+def test_a_reset_row_goes_on_as_a_new_stream_and_its_neighbour_as_before(subject: Made) -> None:
+    layer, make, *_ = subject
+    past, x = make(2, 9), make(2, 6)
+    _, state = layer(past, layer.initial_state(2))
+    undisturbed, _ = layer(x, state)
+    y, _ = layer.step(x, state, active=all_rows(True), reset=torch.tensor([True, False]))
+    torch.testing.assert_close(y[:1], layer.offline(x[:1]), atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(y[1:], undisturbed[1:], atol=TOLERANCE, rtol=0)
+
+
+def test_the_state_of_an_inactive_row_is_untouched_bit_for_bit(subject: Made) -> None:
+    layer, make, *_ = subject
+    _, state = layer(make(2, 5), layer.initial_state(2))
+    poison = make(2, 4)
+    poison[0] = float("nan")
+    _, after = layer.step(poison, state, active=torch.tensor([False, True]), reset=all_rows(False))
+    assert set(after) == set(state)
+    for name in state:
+        assert torch.equal(after[name][0], state[name][0]), name
+    _, alone = layer(poison[1:], {name: value[1:] for name, value in state.items()})
+    for name in state:
+        torch.testing.assert_close(after[name][1:], alone[name], atol=TOLERANCE, rtol=0, msg=name)
+
+
+def test_rows_may_stand_at_different_places(subject: Made) -> None:
+    layer, make, step_in, step_out = subject
+    x = make(2, 10)
+    whole = layer.offline(x)
+    state = layer.initial_state(2)
+    outputs: list[list[Tensor]] = [[], []]
+    at = [0, 0]
+    # Row 0 is active in every turn, row 1 only in every third and then alone.
+    for turn in range(26):
+        active = [turn % 3 != 2, turn % 3 == 2]
+        active = [a and at[row] < 10 for row, a in enumerate(active)]
+        if not any(active):
+            continue
+        chunk = torch.stack([x[row, ..., min(at[row], 9) * step_in :][..., :step_in] for row in (0, 1)])
+        y, state = layer.step(chunk, state, active=torch.tensor(active), reset=all_rows(False))
+        for row in (0, 1):
+            if active[row]:
+                outputs[row].append(y[row])
+                at[row] += 1
+    for row in (0, 1):
+        got = torch.cat(outputs[row], dim=-1)
+        torch.testing.assert_close(got, whole[row, ..., : at[row] * step_out], atol=TOLERANCE, rtol=0)
+        assert at[row] >= 8
+
+
+def test_a_row_does_not_hear_its_neighbours(subject: Made) -> None:
+    layer, make, *_ = subject
+    x = make(3, 6)
+    together = layer.offline(x)
+    for row in range(3):
+        torch.testing.assert_close(layer.offline(x[row : row + 1]), together[row : row + 1], atol=TOLERANCE, rtol=0)
+
+
+def test_nan_in_one_row_is_gone_after_its_reset_and_never_reaches_another(subject: Made) -> None:
+    layer, make, *_ = subject
+    bad = make(2, 3)
+    bad[0] = float("nan")
+    y, state = layer(bad, layer.initial_state(2))
+    assert torch.isfinite(y[1]).all()
+    x = make(2, 6)
+    y, _ = layer.step(x, state, active=all_rows(True), reset=torch.tensor([True, False]))
+    torch.testing.assert_close(y[:1], layer.offline(x[:1]), atol=TOLERANCE, rtol=0)
+    assert torch.isfinite(y).all()
+
+
+def test_the_layers_refuse_a_remainder_of_their_stride() -> None:
+    layer = CausalConv1d(2, 2, 4, stride=2)
+    with pytest.raises(FrameSizeError, match="multiples of its stride of 2"):
+        layer(torch.zeros(1, 2, 3), layer.initial_state(1))
+
+
+def test_kernels_that_would_leave_holes_are_refused() -> None:
+    with pytest.raises(ValueError, match="skips samples"):
+        CausalConv1d(2, 2, 2, stride=3)
+    with pytest.raises(ValueError, match="holes"):
+        CausalConvTranspose1d(2, 2, 2, stride=3)
+    with pytest.raises(ValueError, match="multiple of the hop"):
+        OverlapAdd(size=5, hop=2)
+
+
+def test_attention_forgets_what_is_older_than_its_window() -> None:
+    torch.manual_seed(3)
+    layer = WindowedAttention(8, num_heads=2, head_dim=4, window=5)
+    x = torch.randn(1, 12, 8)
+    changed = x.clone()
+    changed[:, 0] += 1.0
+    moved = (layer.offline(changed) - layer.offline(x)).abs().amax(dim=(0, 2)) > 1e-6
+    assert moved.tolist() == [True] * 5 + [False] * 7

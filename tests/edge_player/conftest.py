@@ -1,0 +1,138 @@
+"""Fakes of the player's tests: a clock that stands still, a decoder that shows what it was fed, packets by index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from codec.spec import CodecSpec
+from edge_player.jitter_buffer import JitterBuffer, JitterConfig
+from edge_player.tiers import TierMap
+from protocol.epoch import epoch_low7
+from protocol.manifest import CodecIdentity, StreamManifest, Tier
+from protocol.packet import TokenPacket
+from protocol.sequence import to_serial
+
+LAYERS = 4
+FRAME_S = 0.08
+EPOCH = 0x1234_5678_9ABC_DE05
+
+
+@dataclass
+class FakeClock:
+    """Seconds that pass when told so."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+
+@dataclass
+class IdentityDecoder:
+    """Every sample of a frame is the frame's first code / 1000: whose fault a zero is can be seen."""
+
+    spec: CodecSpec
+    decoded: list[int] = field(default_factory=list)
+    layers: list[int] = field(default_factory=list)
+    resets: int = 0
+
+    def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert codes.shape == (self.spec.num_layers,)
+        assert codes[0] >= 0, "a frame without layer 0 is for the concealer"
+        self.decoded.append(int(codes[0]))
+        self.layers.append(int((codes >= 0).sum()))
+        return np.full(self.spec.frame_size, codes[0] / 1000.0, dtype=np.float32)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def codes_of(frame: int) -> int:
+    """The code that every layer of a frame carries in these tests: never 0, so that silence is seen."""
+    return 100 + frame % 800
+
+
+def build_packet(first_frame: int, frames: int = 1, *, epoch: int = EPOCH, layers: int = LAYERS) -> TokenPacket:
+    row = np.array([codes_of(first_frame + offset) for offset in range(frames)], dtype=np.uint16)
+    return TokenPacket(epoch_low7(epoch), to_serial(first_frame), np.tile(row, (layers, 1)))
+
+
+@pytest.fixture
+def spec() -> CodecSpec:
+    return CodecSpec("toy", 16000, 1280, LAYERS, 1024, 320, "ab" * 32)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def decoder(spec: CodecSpec) -> IdentityDecoder:
+    return IdentityDecoder(spec)
+
+
+@pytest.fixture
+def make_packet() -> Callable[..., TokenPacket]:
+    return build_packet
+
+
+@pytest.fixture
+def code() -> Callable[[int], int]:
+    return codes_of
+
+
+@pytest.fixture
+def make_manifest(spec: CodecSpec) -> Callable[..., StreamManifest]:
+    def build(
+        epoch: int = EPOCH,
+        *,
+        frames_per_packet: int = 1,
+        delay_ms: int = 160,
+        tiers: tuple[tuple[int, int], ...] = ((0, LAYERS),),
+        first_frame: int = 0,
+        started_at_ms: int = 5_000_000,
+        weights_sha256: str | None = None,
+        key_id: str | None = None,
+    ) -> StreamManifest:
+        return StreamManifest(
+            stream="lobby",
+            codec=CodecIdentity(
+                name=spec.name,
+                sample_rate=spec.sample_rate,
+                frame_size=spec.frame_size,
+                num_layers=spec.num_layers,
+                codebook_size=spec.codebook_size,
+                delay_samples=spec.delay_samples,
+                weights_sha256=weights_sha256 or spec.weights_sha256,
+            ),
+            tiers=tuple(Tier(first, count) for first, count in tiers),
+            frames_per_packet=frames_per_packet,
+            epoch=epoch,
+            started_at_ms=started_at_ms,
+            gateway_id="gw-1",
+            qos=0,
+            playout_delay_ms=delay_ms,
+            first_frame=first_frame,
+            key_id=key_id,
+        )
+
+    return build
+
+
+@pytest.fixture
+def make_buffer() -> Callable[..., JitterBuffer]:
+    def build(*, delay_s: float = 0.16, frames_per_packet: int = 1, first_frame: int = 0) -> JitterBuffer:
+        config = JitterConfig(frame_duration_s=FRAME_S, playout_delay_s=delay_s, frames_per_packet=frames_per_packet)
+        return JitterBuffer(config, TierMap.single(LAYERS), first_frame=first_frame)
+
+    return build

@@ -1,0 +1,45 @@
+"""Settings are checked when they are made."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_player.config import PlayerConfig, PlayoutConfig, SinkConfig
+from protocol.service import ConfigError, load_config
+
+
+def test_flags_reach_their_settings() -> None:
+    flags = {"stream.name": "hall", "playout.delay": "400", "run.limit_s": 10.0, "sink.out": "null"}
+    config = load_config(PlayerConfig, path=None, environ={}, flags=flags)
+    assert config.stream.name == "hall"
+    assert config.playout.delay_ms == 400
+    assert config.run.limit_s == 10.0
+
+
+def test_the_environment_reaches_its_settings() -> None:
+    config = load_config(PlayerConfig, path=None, environ={"VOXWIRE_STREAM__LAYERS": "4"}, flags={})
+    assert config.stream.layers == 4
+
+
+def test_the_delay_is_the_streams_own_by_default() -> None:
+    assert PlayoutConfig().delay_ms is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("playout.delay", "soon"),
+        ("sink.out", "speakers"),
+        ("stream.layers", 0),
+        ("run.limit_s", -1.0),
+        ("decoder.provider", "tpu"),
+        ("run.metrics_s", -5.0),
+    ],
+)
+def test_a_wrong_setting_is_named(flag: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=flag.split(".")[1]):
+        load_config(PlayerConfig, path=None, environ={}, flags={flag: value})
+
+
+def test_a_file_ends_in_wav() -> None:
+    assert SinkConfig("x.WAV").out == "x.WAV"

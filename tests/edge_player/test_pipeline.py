@@ -1,0 +1,227 @@
+"""The whole player against a real broker: from packets on a socket to samples in a file."""
+
+from __future__ import annotations
+
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from codec.spec import CodecSpec
+from edge_player.config import PlayerConfig, RunConfig, SinkConfig
+from edge_player.decoder import FrameDecoder, OnnxFrameDecoder
+from edge_player.errors import ModelMismatchError, NoStreamError
+from edge_player.pipeline import Player
+from edge_player.sinks import WavSink
+from gateway.demo.broker import RunningBroker, start_broker
+from protocol.event import StreamStarted, StreamStopped, encode_event
+from protocol.manifest import StreamManifest, encode_manifest
+from protocol.packet import TokenPacket, encode_packet
+from protocol.service import Stats
+from protocol.status import decode_status
+from protocol.topics import Topics
+from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection
+
+pytestmark = pytest.mark.broker
+
+MakePacket = Callable[..., TokenPacket]
+MakeManifest = Callable[..., StreamManifest]
+EPOCH, TOPICS, FRAME_S = 0x1234_5678_9ABC_DE05, Topics(), 0.08
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[RunningBroker]:
+    with start_broker(tmp_path / "broker") as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(broker: RunningBroker) -> Iterator[Connection]:
+    with Connection(BrokerConfig(url=broker.url)) as connection:
+        connection.wait_connected(5)
+        yield connection
+
+
+@pytest.fixture
+def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
+    """The identity decoder with the figures that the pipeline reports."""
+    for name, value in (
+        ("active_provider", "cpu"), ("requested_provider", "cpu"), ("real_time_factor", 0.0), ("nonfinite_frames", 0),
+    ):  # fmt: skip
+        setattr(decoder, name, value)
+    return cast(OnnxFrameDecoder, decoder)
+
+
+class Running:
+    """A player on a thread of its own."""
+
+    def __init__(self, url: str, decoder: OnnxFrameDecoder, out: Path, **run: Any) -> None:
+        config = PlayerConfig(
+            broker=BrokerConfig(url=url), sink=SinkConfig(str(out)), run=RunConfig(id="edge-test", **run)
+        )
+        self.stop = threading.Event()
+        self.player = Player(config, decoder, WavSink(out, decoder.spec.sample_rate), stop=self.stop)
+        self.stats: Stats = {}
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.stats = self.player.run()
+        except BaseException as error:
+            self.error = error
+
+    def join(self, timeout_s: float = 15.0) -> Stats:
+        self._thread.join(timeout_s)
+        assert not self._thread.is_alive()
+        if self.error is not None:
+            raise self.error
+        return self.stats
+
+
+def announce(gateway: Connection, manifest: StreamManifest) -> None:
+    gateway.publish(TOPICS.manifest("lobby"), encode_manifest(manifest), qos=1, retain=True, reliable=True)
+    assert gateway.flush(5)
+
+
+def send(gateway: Connection, packet: TokenPacket) -> None:
+    gateway.publish(TOPICS.tokens("lobby", 0), encode_packet(packet, codebook_size=1024), qos=1)
+
+
+def finish(gateway: Connection, last_frame: int, *, epoch: int = EPOCH) -> None:
+    stopped = StreamStopped(epoch, 0, last_frame, 1)
+    gateway.publish(TOPICS.event("lobby"), encode_event(stopped), qos=1, reliable=True)
+    gateway.publish(TOPICS.manifest("lobby"), b"", qos=1, retain=True, reliable=True)
+
+
+def read_wav(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+
+
+def await_connected(running: Running) -> None:
+    running.player.connection.wait_connected(5)
+    assert running.player.connection.flush(5)
+
+
+@pytest.mark.parametrize(("frames_per_packet", "delay_ms"), [(1, 160), (5, 400)])
+def test_every_frame_of_a_clean_stream_is_played_and_the_player_leaves_at_its_end(
+    frames_per_packet: int,
+    delay_ms: int,
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    make_packet: MakePacket,
+    code: Callable[[int], int],
+    tmp_path: Path,
+    spec: CodecSpec,
+) -> None:
+    running = Running(broker.url, whole_decoder, tmp_path / "out.wav", exit_on_stop=True)
+    await_connected(running)
+    started_at_ms = round(time.time() * 1000)
+    manifest = make_manifest(frames_per_packet=frames_per_packet, delay_ms=delay_ms, started_at_ms=started_at_ms)
+    announce(gateway, manifest)
+    gateway.publish(TOPICS.event("lobby"), encode_event(StreamStarted(EPOCH, 0, started_at_ms)), qos=1, reliable=True)
+    pause = threading.Event()
+    for first in range(0, 20, frames_per_packet):
+        send(gateway, make_packet(first, frames_per_packet))
+        pause.wait(FRAME_S * frames_per_packet)
+    finish(gateway, 19)
+    stats = running.join()
+    assert (stats["frames_due"], stats["frames_played"]) == (20, 20)
+    assert stats["frames_concealed"] == stats["frames_skipped"] == stats["frames_comfort"] == 0
+    assert stats["underruns"] == 0
+    assert float(stats["first_sound_ms"]) > 0
+    expected = np.repeat([round(code(frame) / 1000 * 32767) for frame in range(20)], spec.frame_size)
+    assert np.abs(read_wav(tmp_path / "out.wav") - expected).max() <= 1
+
+
+def test_a_late_joiner_finds_the_stream_and_a_clean_stop_says_goodbye(
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    make_packet: MakePacket,
+    tmp_path: Path,
+) -> None:
+    announce(gateway, make_manifest())
+    states: list[str] = []
+    gateway.subscribe(TOPICS.edge_status("edge-test"), 1, lambda m: states.append(decode_status(m.payload).state))
+    pause, frame = threading.Event(), 300
+    began = time.monotonic()
+    running = Running(broker.url, whole_decoder, tmp_path / "out.wav")
+    while running.player.stats()["frames_played"] == 0:
+        send(gateway, make_packet(frame))
+        frame += 1
+        pause.wait(FRAME_S)
+        assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 0.16 + 1.0
+    running.stop.set()
+    stats = running.join()
+    assert stats["frames_concealed"] == stats["frames_skipped"] == 0
+    for _ in range(100):
+        if states[-1:] == ["offline"]:
+            break
+        pause.wait(0.02)
+    assert states[-2:] == ["online", "offline"]
+
+
+def test_a_stream_of_other_weights_is_refused(
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    tmp_path: Path,
+) -> None:
+    announce(gateway, make_manifest(weights_sha256="cd" * 32))
+    states: list[str] = []
+    gateway.subscribe(TOPICS.edge_status("edge-test"), 1, lambda m: states.append(decode_status(m.payload).state))
+    running = Running(broker.url, whole_decoder, tmp_path / "out.wav")
+    with pytest.raises(ModelMismatchError, match="weights_sha256"):
+        running.join()
+    gateway.flush(2)
+    assert "refused" in states
+
+
+def test_an_unknown_stream_is_said_after_a_while(
+    broker: RunningBroker, whole_decoder: OnnxFrameDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_player.pipeline.WAIT_S", 0.5)
+    with pytest.raises(NoStreamError, match="no stream called 'lobby'"):
+        Running(broker.url, whole_decoder, tmp_path / "out.wav").join()
+
+
+def test_a_broker_that_is_down_is_said_after_a_while(
+    whole_decoder: OnnxFrameDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_player.pipeline.WAIT_S", 0.3)
+    before = threading.active_count()
+    with pytest.raises(BrokerUnavailableError, match="No MQTT broker"):
+        Running("mqtt://127.0.0.1:1", whole_decoder, tmp_path / "out.wav").join()
+    assert threading.active_count() == before
+
+
+def test_a_player_that_waits_plays_a_stream_that_comes_later_and_ends_after_its_time(
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    make_packet: MakePacket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_player.pipeline.WAIT_S", 0.2)
+    running = Running(broker.url, whole_decoder, tmp_path / "out.wav", wait=True, limit_s=1.5)
+    await_connected(running)
+    threading.Event().wait(0.4)
+    announce(gateway, make_manifest())
+    send(gateway, make_packet(0))
+    stats = running.join()
+    assert stats["frames_played"] == 1

@@ -1,0 +1,187 @@
+"""Frames due to samples: what is played, what stands in for a loss, what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from codec.spec import CodecSpec
+from edge_player.capture_clock import CaptureClock
+from edge_player.decoder import PRIME_FRAMES
+from edge_player.jitter_buffer import JitterConfig
+from edge_player.playout import Playout
+from edge_player.ring import PcmRing
+from edge_player.tiers import TierMap
+from edge_player.timeline import EpochPlan, Timeline
+from protocol.packet import TokenPacket
+
+MakePacket = Callable[..., TokenPacket]
+FRAME_S, FRAME, RATE, EPOCH = 0.08, 1280, 16000, 0x1234_5678_9ABC_DE05
+
+
+class Bench:
+    """A play-out with a sink that takes 10 ms at a time, all on one clock."""
+
+    def __init__(self, decoder: Any, *, sink_rate: int = RATE, delay_s: float = 0.16) -> None:
+        self.now = 100.0
+        self.sink_rate = sink_rate
+        self.delay_s = delay_s
+        self.timeline = Timeline(on_switch=lambda plan: self.playout.switch(plan))
+        capacity = Playout.ring_capacity(frame_duration_s=FRAME_S, sink_rate=sink_rate, lead_s=0.03)
+        self.ring = PcmRing(capacity)
+        self.playout = Playout(
+            self.timeline, decoder, self.ring, sink_rate=sink_rate, lead_s=0.03, utc=lambda: self.now
+        )
+        self.heard: list[NDArray[np.float32]] = []
+
+    def open(self, epoch: int = EPOCH, *, first_frame: int = 0) -> None:
+        self.timeline.open(
+            EpochPlan(
+                epoch=epoch,
+                first_frame=first_frame,
+                tiers=TierMap.single(4),
+                jitter=JitterConfig(FRAME_S, self.delay_s),
+                capture=CaptureClock(started_at_ms=99_900, frame_duration_s=FRAME_S),
+            )
+        )
+
+    def run(self, seconds: float, arrivals: dict[int, TokenPacket] | None = None) -> NDArray[np.float32]:
+        """`arrivals` by 10 ms tick from now; returns what the sink got."""
+        start = len(self.heard)
+        for tick in range(round(seconds * 100)):
+            if arrivals and tick in arrivals:
+                self.timeline.insert(arrivals[tick], self.now)
+            self.playout.step(self.now)
+            block = np.zeros(self.sink_rate // 100, dtype=np.float32)
+            self.ring.fill(block)
+            self.heard.append(block)
+            self.now += 0.01
+        return np.concatenate(self.heard[start:])
+
+
+@pytest.fixture
+def bench(decoder: Any) -> Bench:
+    return Bench(decoder)
+
+
+def live(make_packet: MakePacket, frames: list[int], **options: int) -> dict[int, TokenPacket]:
+    """Packets that come every 80 ms."""
+    return {8 * (frame - frames[0]): make_packet(frame, **options) for frame in frames}
+
+
+def level(code: int) -> float:
+    return code / 1000.0
+
+
+def test_a_clean_stream_is_heard_sample_for_sample(
+    bench: Bench, make_packet: MakePacket, code: Callable[[int], int]
+) -> None:
+    bench.open()
+    heard = bench.run(2.0, live(make_packet, list(range(20))))
+    first = int(np.flatnonzero(heard)[0])
+    expected = np.repeat([level(code(frame)) for frame in range(20)], FRAME)
+    np.testing.assert_allclose(heard[first : first + 20 * FRAME], expected, atol=1e-6)
+    assert bench.ring.underruns == 0
+    assert first == pytest.approx(0.16 * RATE, abs=RATE * 0.011)
+
+
+def test_the_first_frame_of_an_epoch_is_decoded_exactly_and_not_faded(
+    bench: Bench, make_packet: MakePacket, decoder: Any
+) -> None:
+    bench.open()
+    heard = bench.run(0.5, {0: make_packet(0)})
+    assert heard[np.flatnonzero(heard)[0]] == pytest.approx(level(100))
+    assert decoder.decoded[0] == 100
+    assert decoder.resets == 1
+
+
+def test_a_late_joiner_is_primed_unheard_and_fades_in(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
+    bench.open()
+    heard = bench.run(0.5, live(make_packet, [500, 501]))
+    first_codes = decoder.decoded[: PRIME_FRAMES + 1]
+    assert first_codes == [100 + 500 % 800] * (PRIME_FRAMES + 1)
+    start = int(np.flatnonzero(heard)[0])
+    assert heard[start] < level(100 + 500) / 10
+    assert heard[start + 200] == pytest.approx(level(100 + 500))
+
+
+def test_a_loss_is_concealed_then_silent_and_every_frame_is_accounted_for(
+    bench: Bench, make_packet: MakePacket, decoder: Any
+) -> None:
+    bench.open()
+    frames = [*range(5), *range(12, 20)]
+    bench.timeline.end(EPOCH, 19)
+    heard = bench.run(2.5, live(make_packet, frames))
+    total = bench.timeline.totals()
+    assert (total.played, total.concealed) == (13, 3)
+    assert total.balanced
+    silent = heard[int(0.16 * RATE) + 8 * FRAME + 400 : int(0.16 * RATE) + 12 * FRAME - 400]
+    assert not silent.any()
+    assert not np.isnan(heard).any()
+    # The decoder heard the held frame throughout the gap and nothing else.
+    fed = decoder.decoded
+    assert fed[:5] == [100, 101, 102, 103, 104]
+    assert fed[5:12] == [104] * 7
+    assert fed[12] == 112
+    assert decoder.resets == 1
+
+
+def test_after_a_long_gap_the_decoder_is_reset_and_primed(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
+    bench.open()
+    bench.run(4.0, live(make_packet, [0, 1, 2, *range(30, 33)]))
+    assert decoder.resets == 2
+    assert decoder.decoded.count(130) == PRIME_FRAMES + 1
+
+
+def test_a_new_epoch_starts_the_decoder_afresh(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
+    bench.open()
+    bench.run(0.5, live(make_packet, [0, 1]))
+    bench.open(EPOCH + 1)
+    bench.run(1.0, live(make_packet, [0, 1], epoch=EPOCH + 1))
+    assert decoder.resets == 2
+    assert bench.timeline.totals().balanced
+
+
+def test_latency_is_capture_to_sink_with_the_codecs_delay(
+    bench: Bench, make_packet: MakePacket, spec: CodecSpec
+) -> None:
+    bench.open()
+    bench.run(2.0, live(make_packet, list(range(20))))
+    latency = bench.playout.stats.latency_ms.snapshot()
+    # Captured from 99.9 s on, arrived at 100.0 s, 160 ms of delay, up to 30 ms of lead; the codec adds its own.
+    codec_ms = 1000 * spec.delay_samples / spec.sample_rate
+    assert latency.p50 == pytest.approx(100 + 160 + codec_ms, abs=15)
+    assert latency.count == 20
+
+
+def test_a_card_at_48_khz_gets_resampled_sound(decoder: Any, make_packet: MakePacket) -> None:
+    bench = Bench(decoder, sink_rate=48000)
+    bench.open()
+    bench.timeline.end(EPOCH, 3)
+    heard = bench.run(0.6, live(make_packet, [0, 1, 2, 3]))
+    loud = heard[np.abs(heard) > 0.05]
+    assert len(loud) == pytest.approx(4 * 3 * FRAME, rel=0.01)
+    assert bench.ring.underruns == 0
+
+
+def test_when_nothing_is_due_the_ring_runs_dry_without_an_underrun(bench: Bench, make_packet: MakePacket) -> None:
+    bench.open()
+    bench.timeline.insert(make_packet(0), bench.now)
+    bench.timeline.end(EPOCH, 0)
+    bench.run(1.0)
+    assert bench.ring.underruns == 0
+    assert not bench.ring.active
+    assert bench.timeline.ended
+    assert bench.playout.step(bench.now) is None
+
+
+def test_the_time_to_come_again_is_when_the_ring_falls_to_its_lead(bench: Bench, make_packet: MakePacket) -> None:
+    bench.open()
+    bench.timeline.insert(make_packet(0), bench.now)
+    assert bench.playout.step(bench.now) == pytest.approx(bench.now + 0.16)
+    later = bench.now + 0.16
+    assert bench.playout.step(later) == pytest.approx(later + FRAME_S - 0.03)

@@ -1,0 +1,46 @@
+"""Stamp and enqueue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_player.inbox import Inbox, InboxKind
+from edge_player.subscriber import Subscriber
+from protocol.topics import Topics
+from protocol.transport import Message
+
+
+class FakeConnection:
+    def __init__(self) -> None:
+        self.handlers: dict[str, Callable[[Message], None]] = {}
+        self.qos: list[int] = []
+
+    def subscribe(self, topic: str, qos: int, handler: Callable[[Message], None]) -> None:
+        assert topic not in self.handlers
+        self.handlers[topic] = handler
+        self.qos.append(qos)
+
+
+def test_messages_are_enqueued_with_kind_tier_and_time() -> None:
+    connection, inbox = FakeConnection(), Inbox()
+    subscriber = Subscriber(connection, Topics(), "lobby", inbox)
+    subscriber.start()
+    subscriber.follow((0, 1), "gw-1")
+    assert set(connection.handlers) == {
+        "vw/v1/s/lobby/manifest",
+        "vw/v1/s/lobby/event",
+        "vw/v1/s/lobby/t0",
+        "vw/v1/s/lobby/t1",
+        "vw/v1/gateway/gw-1/status",
+    }
+    connection.handlers["vw/v1/s/lobby/t1"](Message("vw/v1/s/lobby/t1", b"x", False, 12.5))
+    connection.handlers["vw/v1/s/lobby/manifest"](Message("vw/v1/s/lobby/manifest", b"m", True, 12.6))
+    first, second = inbox.take(0.0)
+    assert (first.kind, first.retained) == (InboxKind.MANIFEST, True)
+    assert (second.kind, second.tier, second.received_at) == (InboxKind.TOKENS, 1, 12.5)
+
+
+def test_live_audio_is_asked_for_at_the_publishers_quality_at_most() -> None:
+    connection = FakeConnection()
+    Subscriber(connection, Topics(), "lobby", Inbox()).start()
+    assert set(connection.qos) == {1}

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import GatewayConfig, SourceConfig, StreamConfig
+from protocol.errors import ProtocolError
+from protocol.service import ConfigError, load_config
+
+
+def test_the_link_profile_sets_what_is_not_set_outright() -> None:
+    profile = StreamConfig(link="lan", frames_per_packet=2).profile
+    assert (profile.frames_per_packet, profile.qos) == (2, 0)
+    assert StreamConfig(link="wan").profile.frames_per_packet == 5
+    assert StreamConfig(link="wan", qos=0).profile.qos == 0
+
+
+@pytest.mark.parametrize(
+    "values", [{"frames_per_packet": 0}, {"frames_per_packet": 26}, {"qos": 2}, {"layers": 0}, {"start_delay_s": -1.0}]
+)
+def test_a_stream_out_of_range_is_refused(values: dict[str, int | float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        StreamConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [{"rate": 0}, {"channels": 0}, {"limit_s": 0.0}])
+def test_a_source_out_of_range_is_refused(values: dict[str, int | float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        SourceConfig(**values)  # type: ignore[arg-type]
+
+
+def test_a_stream_id_that_may_not_stand_in_a_topic_is_refused() -> None:
+    with pytest.raises(ProtocolError):
+        StreamConfig(name="a/b")
+
+
+def test_a_file_is_merged_under_environment_and_flags(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text('[source]\ntarget = "talk.wav"\n[stream]\nname = "file"\nlink = "lan"\n[codec]\nthreads = 2\n')
+    environ = {"VOXWIRE_STREAM__NAME": "environment", "VOXWIRE_STREAM__TITLE": "News"}
+    config = load_config(GatewayConfig, path=path, environ=environ, flags={"stream.title": "Flag", "source.loop": None})
+    assert config.source.target == "talk.wav"
+    assert (config.stream.name, config.stream.title, config.stream.link) == ("environment", "Flag", "lan")
+    assert config.codec.threads == 2
+
+
+def test_a_wrong_range_in_a_file_is_a_configuration_error(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text("[stream]\nframes_per_packet = 99\n")
+    with pytest.raises(ConfigError, match="frames_per_packet is 99, expected 1 to 25"):
+        load_config(GatewayConfig, path=path, environ={}, flags={})

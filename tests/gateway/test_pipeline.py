@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gateway import pipeline as pipeline_module
+from gateway.config import GatewayConfig, RunConfig, SourceConfig, StreamConfig
+from gateway.errors import GatewayError, SourceError
+from gateway.pipeline import Pipeline
+from gateway.sources import AudioBlock
+from protocol.event import StreamStarted, StreamStopped, decode_event
+from protocol.manifest import decode_manifest
+from protocol.packet import decode_packet
+from protocol.transport import BrokerConfig, BrokerUnavailableError, NotAuthorisedError, TransportStats, Will
+
+FRAME = 1280
+
+
+class ScriptedConnection:
+    """A connection to no broker; `outcomes` are raised by one wait_connected after the other."""
+
+    outcomes: list[Exception] = []  # noqa: RUF012 — set by the test
+    made: list[ScriptedConnection] = []  # noqa: RUF012
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        *,
+        will: Will,
+        offline: Will,
+        window: int,
+        max_age_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.config = config
+        self.url = config.url
+        self.last_error: str | None = None
+        self.will = will
+        self.offline = offline
+        self.window = window
+        self.said: list[tuple[str, bytes, dict[str, Any]]] = []
+        self.steps: list[str] = []
+        self._callbacks: list[Callable[[], None]] = []
+        ScriptedConnection.made.append(self)
+
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def start(self) -> None:
+        self.steps.append("start")
+
+    def wait_connected(self, timeout_s: float) -> None:
+        if ScriptedConnection.outcomes:
+            raise ScriptedConnection.outcomes.pop(0)
+        self.steps.append("connected")
+        for callback in self._callbacks:
+            callback()
+
+    def publish(self, topic: str, payload: bytes, **options: Any) -> None:
+        self.said.append((topic, payload, options))
+
+    def flush(self, timeout_s: float) -> bool:
+        self.steps.append("flush")
+        return True
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        self.steps.append("stop")
+
+    def stats(self) -> TransportStats:
+        live = [options["weight"] for _, _, options in self.said if not options.get("reliable")]
+        return TransportStats(connects=1, messages_published=len(live), weight_published=sum(live))
+
+    def wire(self) -> None:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "Connection", ScriptedConnection)
+    monkeypatch.setattr(ScriptedConnection, "outcomes", [])
+    monkeypatch.setattr(ScriptedConnection, "made", [])
+
+
+def config(**stream: Any) -> GatewayConfig:
+    return GatewayConfig(
+        source=SourceConfig(target="scripted"),
+        stream=StreamConfig(**stream),
+        run=RunConfig(id="gw"),
+    )
+
+
+def silence(frames: int) -> AudioBlock:
+    return AudioBlock(np.zeros(FRAME * frames, dtype=np.float32))
+
+
+def topics(connection: ScriptedConnection) -> list[str]:
+    return [topic.rsplit("/", 1)[1] for topic, _, _ in connection.said]
+
+
+def test_a_stream_is_announced_sent_and_taken_away_in_order(encoder: Any, make_source: Any) -> None:
+    source = make_source([silence(7)])
+    pipeline = Pipeline(config(frames_per_packet=5), encoder, source, stop=threading.Event())
+    stats = pipeline.run()
+    (connection,) = ScriptedConnection.made
+    assert topics(connection) == ["status", "manifest", "event", "t0", "t0", "event", "manifest"]
+    assert connection.steps == ["start", "connected", "flush", "flush", "stop"]
+    assert (source.entered, source.left) == (1, 1)
+    assert stats["frames_encoded"] == stats["frames_published"] == 7
+    assert stats["packets_published"] == 2
+
+
+def test_what_is_sent_agrees_with_the_manifest(encoder: Any, make_source: Any) -> None:
+    Pipeline(config(layers=3), encoder, make_source([silence(6)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    manifest = decode_manifest(connection.said[1][1])
+    started = decode_event(connection.said[2][1])
+    packets = [
+        decode_packet(payload, manifest.packet_limits(0)) for topic, payload, _ in connection.said if topic[-2:] == "t0"
+    ]
+    stopped = decode_event(connection.said[-2][1])
+    assert isinstance(started, StreamStarted)
+    assert isinstance(stopped, StreamStopped)
+    assert started.epoch == stopped.epoch == manifest.epoch
+    assert {packet.epoch for packet in packets} == {manifest.epoch & 0x7F}
+    assert [(packet.first_frame, packet.num_frames) for packet in packets] == [(0, 5), (5, 1)]
+    assert {packet.num_layers for packet in packets} == {3}
+    assert (stopped.first_frame, stopped.last_frame) == (0, 5)
+    assert stopped.at_ms - started.at_ms == pytest.approx(6 * 80, abs=20)
+
+
+def test_the_link_profile_reaches_the_connection(encoder: Any, make_source: Any) -> None:
+    Pipeline(config(link="lan"), encoder, make_source([silence(1)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert connection.config.keepalive_s == 5
+    assert connection.config.client_id == "vw-gateway-gw"
+    assert connection.will.topic == connection.offline.topic == "vw/v1/gateway/gw/status"
+
+
+def test_a_stop_sends_what_is_pending_and_says_the_last_frame(encoder: Any, make_source: Any) -> None:
+    stop = threading.Event()
+    encoder.on_encode = lambda: stop.set() if len(encoder.frames) == 3 and encoder.resets else None
+    pipeline = Pipeline(config(frames_per_packet=5), encoder, make_source([silence(100)]), stop=stop)
+    stats = pipeline.run()
+    (connection,) = ScriptedConnection.made
+    assert stats["frames_encoded"] == stats["frames_published"] == 3
+    stopped = decode_event(connection.said[-2][1])
+    assert isinstance(stopped, StreamStopped)
+    assert stopped.last_frame == 2
+    assert connection.said[-1][1] == b""
+    assert pipeline.worker.join(0.0)
+
+
+def test_an_error_of_the_source_leaves_after_everything_is_closed(encoder: Any, make_source: Any) -> None:
+    source = make_source([silence(1), SourceError("the file broke")])
+    with pytest.raises(SourceError, match="the file broke"):
+        Pipeline(config(), encoder, source, stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert topics(connection)[-2:] == ["event", "manifest"]
+    assert connection.steps[-2:] == ["flush", "stop"]
+    assert source.left == 1
+
+
+def test_an_encoder_that_breaks_in_the_warm_up_announces_nothing(encoder: Any, make_source: Any) -> None:
+    def broken() -> None:
+        raise RuntimeError("no memory")
+
+    encoder.on_encode = broken
+    with pytest.raises(RuntimeError, match="no memory"):
+        Pipeline(config(), encoder, make_source([silence(1)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert connection.said == []
+
+
+def test_a_broker_that_is_not_there_is_an_error_after_ten_seconds(encoder: Any, make_source: Any, clock: Any) -> None:
+    ScriptedConnection.outcomes = [BrokerUnavailableError("no broker") for _ in range(100)]
+
+    def hurried() -> float:
+        clock.now += 1.0
+        return float(clock.now)
+
+    source = make_source([silence(1)])
+    with pytest.raises(BrokerUnavailableError):
+        Pipeline(config(), encoder, source, stop=threading.Event(), clock=hurried).run()
+    assert len(ScriptedConnection.outcomes) > 80
+    assert source.left == 1
+
+
+def test_a_refused_login_is_not_tried_again_even_with_wait(encoder: Any, make_source: Any) -> None:
+    ScriptedConnection.outcomes = [NotAuthorisedError("wrong password"), NotAuthorisedError("again")]
+    waiting = GatewayConfig(run=RunConfig(id="gw", wait=True))
+    with pytest.raises(NotAuthorisedError, match="wrong password"):
+        Pipeline(waiting, encoder, make_source([silence(1)]), stop=threading.Event()).run()
+
+
+def test_with_wait_the_broker_is_waited_for(encoder: Any, make_source: Any, clock: Any) -> None:
+    ScriptedConnection.outcomes = [BrokerUnavailableError("not yet") for _ in range(30)]
+    waiting = GatewayConfig(run=RunConfig(id="gw", wait=True))
+    stats = Pipeline(waiting, encoder, make_source([silence(2)]), stop=threading.Event()).run()
+    assert stats["frames_published"] == 2
+
+
+def test_a_stop_while_waiting_for_the_broker_ends_without_a_stream(encoder: Any, make_source: Any) -> None:
+    stop = threading.Event()
+    stop.set()
+    stats = Pipeline(config(), encoder, make_source([silence(2)]), stop=stop).run()
+    (connection,) = ScriptedConnection.made
+    assert connection.said == []
+    assert stats["frames_encoded"] == 0
+
+
+def test_for_limits_the_audio_not_the_clock(encoder: Any, make_source: Any) -> None:
+    limited = GatewayConfig(source=SourceConfig(limit_s=0.2), run=RunConfig(id="gw"))
+    stats = Pipeline(limited, encoder, make_source([silence(50)]), stop=threading.Event()).run()
+    assert stats["frames_encoded"] == 3
+
+
+def test_more_layers_than_the_codec_has_are_refused(encoder: Any, make_source: Any) -> None:
+    with pytest.raises(GatewayError, match="toy has 4 layers, asked to send 5"):
+        Pipeline(config(layers=5), encoder, make_source([]), stop=threading.Event())

@@ -1,0 +1,238 @@
+"""Real brokers on free ports, and waiting on conditions with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.demo.broker import RunningBroker, find_mosquitto, start_broker
+from protocol.transport import BrokerConfig, Connection, Message
+
+DEADLINE_S = 15.0
+
+
+class Until(Protocol):
+    """Waits for a condition; fails the test when it does not come true in time."""
+
+    def __call__(self, condition: Callable[[], object], what: str = "the condition") -> None: ...
+
+
+class Connect(Protocol):
+    """Makes a connected Connection that is stopped at the end of the test."""
+
+    def __call__(self, broker: RunningBroker, **options: object) -> Connection: ...
+
+
+class Inbox:
+    """A handler that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [message.payload for message in self.messages]
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def until() -> Until:
+    def wait(condition: Callable[[], object], what: str = "the condition") -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what} did not come true within {DEADLINE_S:g} s")
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def _mosquitto_installed() -> None:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+
+
+@pytest.fixture
+def mosquitto(_mosquitto_installed: None, tmp_path: Path) -> Iterator[RunningBroker]:
+    with start_broker(tmp_path / "broker", prefer="mosquitto") as broker:
+        yield broker
+
+
+@pytest.fixture
+def amqtt(tmp_path: Path) -> Iterator[RunningBroker]:
+    pytest.importorskip("amqtt")
+    with start_broker(tmp_path / "broker", prefer="amqtt") as broker:
+        yield broker
+
+
+@pytest.fixture(params=["mosquitto", "amqtt"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningBroker]:
+    """Each of the two brokers that the demo may use."""
+    if request.param == "mosquitto":
+        request.getfixturevalue("_mosquitto_installed")
+    with start_broker(tmp_path / "broker", prefer=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    with ExitStack() as stack:
+
+        def make(broker: RunningBroker, **options: object) -> Connection:
+            config = options.pop("config", None) or BrokerConfig(broker.url)
+            connection = Connection(config, **options)  # type: ignore[arg-type]
+            stack.callback(connection.stop, 0.5)
+            connection.start()
+            connection.wait_connected(DEADLINE_S)
+            return connection
+
+        yield make
+
+
+class ScriptedBroker:
+    """A listening socket whose peer is played by a function: bytes that no honest broker would send.
+
+    `play(index, sock)` gets the number of the connection, from 0, and the socket after CONNECT was read.
+    """
+
+    def __init__(self, play: Callable[[int, socket.socket], None]) -> None:
+        self._play = play
+        self.connects: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._peers: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for peer in self._peers:
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+            peer.close()
+        self._thread.join(5.0)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self._listener.accept()
+                self._peers.append(peer)
+                self.connects.append(peer.recv(4096))
+                threading.Thread(target=self._speak, args=(len(self.connects) - 1, peer), daemon=True).start()
+
+    def _speak(self, index: int, peer: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            self._play(index, peer)
+
+
+class Script(Protocol):
+    """Starts a ScriptedBroker that is closed at the end of the test."""
+
+    def __call__(self, play: Callable[[int, socket.socket], None]) -> ScriptedBroker: ...
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    with ExitStack() as stack:
+
+        def make(play: Callable[[int, socket.socket], None]) -> ScriptedBroker:
+            broker = ScriptedBroker(play)
+            stack.callback(broker.close)
+            return broker
+
+        yield make
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority made for one test run; all paths are PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+    client_certificate: Path
+    client_key: Path
+    other_ca: Path
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("authority")
+    ca_key, ca = _certificate("test authority", None)
+    server_key, server = _certificate("127.0.0.1", (ca_key, ca))
+    client_key, client = _certificate("edge-1", (ca_key, ca))
+    _, other = _certificate("another authority", None)
+    return Authority(
+        ca=_pem(folder / "ca.crt", ca),
+        certificate=_pem(folder / "server.crt", server),
+        key=_pem(folder / "server.key", server_key),
+        client_certificate=_pem(folder / "client.crt", client),
+        client_key=_pem(folder / "client.key", client_key),
+        other_ca=_pem(folder / "other.crt", other),
+    )
+
+
+_Issuer = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
+
+
+def _certificate(name: str, issuer: _Issuer | None) -> _Issuer:
+    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    signing_key = key if issuer is None else issuer[0]
+    key_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer is None else issuer[1].subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(key_identifier, critical=False)
+    )
+    if name[0].isdigit():
+        address = x509.IPAddress(ipaddress.ip_address(name))
+        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    return key, builder.sign(signing_key, hashes.SHA256())
+
+
+def _pem(path: Path, thing: x509.Certificate | ec.EllipticCurvePrivateKey) -> Path:
+    if isinstance(thing, x509.Certificate):
+        data = thing.public_bytes(serialization.Encoding.PEM)
+    else:
+        data = thing.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,83 @@
+"""The pages agree with the programs: links lead somewhere, commands are commands, exit codes are those of the code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from protocol.service import ExitCode
+
+PAGES = (
+    *("README.md", "CHANGELOG.md"),
+    *("docs/architecture.md", "docs/benchmarks.md", "docs/operating.md", "docs/quality.md", "docs/security.md"),
+)
+PACKAGES = ("protocol", "codec", "export", "gateway", "edge_player")
+# The module of each console script whose lines are tried.
+COMMANDS = {
+    "gateway": "gateway.cli",
+    "edge-player": "edge_player.cli",
+    "codec": "codec.cli",
+    "codec-export": "export.cli",
+}
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """Every line of its shell blocks, cut at pipes, that starts one of our commands."""
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL):
+        for part in re.split(r"[\n|]", block):
+            words = shlex.split(part, comments=True)
+            while words and "=" in words[0]:
+                words.pop(0)  # an environment variable before the command
+            if words and words[0] in COMMANDS:
+                found.append(words)
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_that_exist(repository: Path, name: str) -> None:
+    page = repository / name
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_on_the_pages_are_understood(repository: Path, name: str) -> None:
+    for words in commands_of((repository / name).read_text()):
+        parser = importlib.import_module(COMMANDS[words[0]])._parser()
+        assert isinstance(parser, argparse.ArgumentParser)
+        try:
+            parser.parse_args(words[1:])
+        except SystemExit as error:
+            pytest.fail(f"{name}: {shlex.join(words)} ends with {error.code}")
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/operating.md", "docs/security.md"])
+def test_counters_and_settings_on_the_pages_are_names_in_the_code(repository: Path, name: str) -> None:
+    named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", (repository / name).read_text())) - set(PACKAGES)
+    sources = (path for package in PACKAGES for path in (repository / package).rglob("*.py"))
+    code = "\n".join(path.read_text() for path in sources)
+    assert sorted(word for word in named if word not in code) == []
+
+
+def test_the_start_page_shows_every_command(repository: Path) -> None:
+    shown = {words[0] for words in commands_of((repository / "README.md").read_text())}
+    assert shown == set(COMMANDS)
+
+
+def test_exit_codes_on_the_page_are_those_of_the_code(repository: Path) -> None:
+    page = (repository / "docs/operating.md").read_text()
+    written = {int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)}
+    assert written == {int(code) for code in ExitCode}
+
+
+def test_targets_of_make_on_the_start_page_exist(repository: Path) -> None:
+    makefile = (repository / "Makefile").read_text()
+    for target in set(re.findall(r"\bmake ([a-z-]+)", (repository / "README.md").read_text())):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"make {target}"

@@ -10,6 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from codec.audio.reader import AudioReader, open_audio, read_audio
+    from codec.audio.resample import Resampler
+    from codec.audio.wav import WavWriter
     from codec.errors import (
         AudioFileError,
         CheckpointError,
@@ -25,12 +28,9 @@ if TYPE_CHECKING:
     from codec.framing import FrameAssembler
     from codec.load import load_decoder, load_encoder, load_onnx_encoder
     from codec.onnx import OnnxDecoder, OnnxEncoder, OnnxModel
-    from codec.reader import AudioReader, open_audio, read_audio
-    from codec.resample import Resampler
     from codec.session import Decoder, DecoderSession, Encoder, EncoderSession
     from codec.spec import CodecSpec
     from codec.tokens import TokenReader, TokenWriter
-    from codec.wav import WavWriter
 
 _MODULES = {
     "codec.errors": (
@@ -48,12 +48,12 @@ _MODULES = {
     "codec.framing": ("FrameAssembler",),
     "codec.load": ("load_decoder", "load_encoder", "load_onnx_encoder"),
     "codec.onnx": ("OnnxDecoder", "OnnxEncoder", "OnnxModel"),
-    "codec.reader": ("AudioReader", "open_audio", "read_audio"),
-    "codec.resample": ("Resampler",),
+    "codec.audio.reader": ("AudioReader", "open_audio", "read_audio"),
+    "codec.audio.resample": ("Resampler",),
     "codec.session": ("Decoder", "DecoderSession", "Encoder", "EncoderSession"),
     "codec.spec": ("CodecSpec",),
     "codec.tokens": ("TokenReader", "TokenWriter"),
-    "codec.wav": ("WavWriter",),
+    "codec.audio.wav": ("WavWriter",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -12,13 +12,13 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from codec.audio.reader import read_audio
 from codec.compare import compare_files
 from codec.convert import decode_file, encode_file
 from codec.errors import CodecError, ModelMissingError
 from codec.load import KNOWN_CODECS, load_decoder, load_encoder, load_onnx_encoder
 from codec.model_file import OnnxModel
 from codec.packaged import PACKAGED_VERSIONS
-from codec.reader import read_audio
 from codec.settings import CodecSettings, load_settings
 from codec.tokens import MAGIC, TokenReader
 

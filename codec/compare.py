@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.audio.reader import read_audio
 from codec.errors import AudioFileError
-from codec.reader import read_audio
 
 COMPARE_RATE = 16000
 """Hz; both files are brought to it. Speech measures look no higher."""

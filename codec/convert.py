@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from codec.audio.reader import open_audio
+from codec.audio.wav import WavWriter
 from codec.errors import CodecError, CodesError, ModelError
 from codec.framing import FrameAssembler
 from codec.progress import Progress
-from codec.reader import open_audio
 from codec.session import Decoder, Encoder
 from codec.spec import CodecSpec
 from codec.tokens import TokenReader, TokenWriter
-from codec.wav import WavWriter
 
 FRAMES_PER_CALL = 25
 """Long steps keep the model busy and the interpreter idle."""

@@ -10,20 +10,20 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_player.concealment import Concealer
+    from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Wait
     from edge_player.config import PlayerConfig
-    from edge_player.decoder import FrameDecoder, OnnxFrameDecoder
     from edge_player.errors import ModelMismatchError, NoStreamError, PlayerError, SinkError
-    from edge_player.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Wait
     from edge_player.pipeline import Player
+    from edge_player.render.concealment import Concealer
+    from edge_player.render.decoder import FrameDecoder, OnnxFrameDecoder
     from edge_player.sinks import AudioSink, NullSink, PipeSink, SoundDeviceSink, WavSink
 
 _MODULES = {
-    "edge_player.concealment": ("Concealer",),
+    "edge_player.render.concealment": ("Concealer",),
     "edge_player.config": ("PlayerConfig",),
-    "edge_player.decoder": ("FrameDecoder", "OnnxFrameDecoder"),
+    "edge_player.render.decoder": ("FrameDecoder", "OnnxFrameDecoder"),
     "edge_player.errors": ("ModelMismatchError", "NoStreamError", "PlayerError", "SinkError"),
-    "edge_player.jitter_buffer": ("InsertResult", "JitterBuffer", "JitterConfig", "Lost", "Ready", "Wait"),
+    "edge_player.buffer.jitter_buffer": ("InsertResult", "JitterBuffer", "JitterConfig", "Lost", "Ready", "Wait"),
     "edge_player.pipeline": ("Player",),
     "edge_player.sinks": ("AudioSink", "NullSink", "PipeSink", "SoundDeviceSink", "WavSink"),
 }

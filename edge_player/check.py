@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from edge_player.config import PlayerConfig
-from edge_player.decoder import OnnxFrameDecoder
+from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.sinks import open_sink
 from edge_player.sinks.portaudio import list_output_devices
 from protocol.service import CheckReport

@@ -8,18 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 
+from edge_player.buffer.timeline import Timeline
 from edge_player.config import RECEIVE_MAXIMUM, PlayerConfig
-from edge_player.decoder import OnnxFrameDecoder
 from edge_player.errors import NoStreamError, PlayerError, SinkError
-from edge_player.inbox import Inbox
+from edge_player.intake.inbox import Inbox
+from edge_player.intake.receiver import Receiver, ReceiverConfig, StreamState
+from edge_player.intake.subscriber import Subscriber
 from edge_player.metrics import WireWindow, memory_stats, publish_metrics
-from edge_player.playout import Playout
-from edge_player.receiver import Receiver, ReceiverConfig, StreamState
-from edge_player.ring import PcmRing
+from edge_player.render.decoder import OnnxFrameDecoder
+from edge_player.render.playout import Playout
+from edge_player.render.ring import PcmRing
+from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
-from edge_player.subscriber import Subscriber
-from edge_player.timeline import Timeline
-from edge_player.worker import PlayerWorker
 from protocol.service import Stats, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, Presence, TransportError, await_connected

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from edge_player.config import PlayerConfig
-from edge_player.decoder import OnnxFrameDecoder
 from edge_player.errors import SinkError
 from edge_player.pipeline import Player
+from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.sinks import AudioSink, open_sink
 from protocol.service import Stats, write_stats
 

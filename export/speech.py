@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.audio import read_audio
+from codec.audio.reader import read_audio
 from codec.spec import CodecSpec
 from export.errors import ExportError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from edge_player.ring import PcmRing
+from edge_player.render.ring import PcmRing
 
 
 class AudioSink(Protocol):

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.audio.wav import WavWriter
 from codec.errors import OutputFileError
-from codec.wav import WavWriter
 from edge_player.errors import SinkError
 from edge_player.sinks.paced import PacedSink
 

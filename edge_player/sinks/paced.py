@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_player.ring import PcmRing
+from edge_player.render.ring import PcmRing
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_player.errors import SinkError
-from edge_player.ring import PcmRing
+from edge_player.render.ring import PcmRing
 from edge_player.sinks.portaudio import OutputDevice, find_output_device, load_portaudio
 
 logger = logging.getLogger(__name__)

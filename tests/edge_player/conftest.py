@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from codec.spec import CodecSpec
-from edge_player.jitter_buffer import JitterBuffer, JitterConfig
-from edge_player.tiers import TierMap
+from edge_player.buffer.jitter_buffer import JitterBuffer, JitterConfig
+from edge_player.intake.tiers import TierMap
 from protocol.epoch import epoch_low7
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.packet import TokenPacket

@@ -14,9 +14,9 @@ import pytest
 
 from codec.spec import CodecSpec
 from edge_player.config import PlayerConfig, RunConfig, SinkConfig
-from edge_player.decoder import FrameDecoder, OnnxFrameDecoder
 from edge_player.errors import ModelMismatchError, NoStreamError
 from edge_player.pipeline import Player
+from edge_player.render.decoder import FrameDecoder, OnnxFrameDecoder
 from edge_player.sinks import WavSink
 from gateway.demo.broker import RunningBroker, start_broker
 from protocol.event import StreamStarted, StreamStopped, encode_event

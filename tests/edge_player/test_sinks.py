@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_player.errors import SinkError
-from edge_player.ring import PcmRing
+from edge_player.render.ring import PcmRing
 from edge_player.sinks import NullSink, PacedSink, PipeSink, SoundDeviceSink, WavSink, open_sink
 from edge_player.sinks import sound_device as sound_device_module
 from edge_player.sinks.portaudio import find_output_device, list_output_devices

@@ -11,11 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto
 
+from codec.audio.wav import WavWriter
 from codec.errors import FrameSizeError
 from codec.models.factory import TorchCodec
 from codec.models.session import TorchDecoder
 from codec.onnx import OnnxDecoder, OnnxEncoder
-from codec.wav import WavWriter
 from export.cli import main
 from export.errors import FidelityError
 from export.fidelity import measure_fidelity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_player.tiers import TierMap
+from edge_player.intake.tiers import TierMap
 from protocol.manifest import Tier
 
 THREE = (Tier(0, 2), Tier(2, 1), Tier(3, 1))

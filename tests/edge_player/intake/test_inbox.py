@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_player.inbox import Inbox, InboxKind, InboxMessage
+from edge_player.intake.inbox import Inbox, InboxKind, InboxMessage
 
 
 def message(kind: InboxKind, number: int) -> InboxMessage:

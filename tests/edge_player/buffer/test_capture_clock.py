@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_player.capture_clock import CaptureClock
+from edge_player.buffer.capture_clock import CaptureClock
 from protocol.event import ClockReport
 
 

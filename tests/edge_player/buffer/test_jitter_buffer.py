@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_player.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Wait
-from edge_player.tiers import TierMap
+from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Wait
+from edge_player.intake.tiers import TierMap
 from protocol.manifest import Tier
 from protocol.packet import TokenPacket
 

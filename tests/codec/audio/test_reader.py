@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from codec.audio import AudioReader, open_audio, read_audio
+from codec.audio.reader import AudioReader, open_audio, read_audio
 from codec.errors import AudioFileError
 
 RATE = 16000

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_player.capture_clock import CaptureClock
-from edge_player.jitter_buffer import InsertResult, JitterConfig, Lost, Ready, Wait
-from edge_player.tiers import TierMap
-from edge_player.timeline import EpochPlan, Timeline
+from edge_player.buffer.capture_clock import CaptureClock
+from edge_player.buffer.jitter_buffer import InsertResult, JitterConfig, Lost, Ready, Wait
+from edge_player.buffer.timeline import EpochPlan, Timeline
+from edge_player.intake.tiers import TierMap
 from protocol.event import ClockReport
 from protocol.packet import TokenPacket
 

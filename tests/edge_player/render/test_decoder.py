@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from codec.spec import CodecSpec
-from edge_player.decoder import check_identity, prime
 from edge_player.errors import ModelMismatchError
+from edge_player.render.decoder import check_identity, prime
 from protocol.manifest import StreamManifest
 
 

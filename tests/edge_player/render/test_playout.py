@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from codec.spec import CodecSpec
-from edge_player.capture_clock import CaptureClock
-from edge_player.decoder import PRIME_FRAMES
-from edge_player.jitter_buffer import JitterConfig
-from edge_player.playout import Playout
-from edge_player.ring import PcmRing
-from edge_player.tiers import TierMap
-from edge_player.timeline import EpochPlan, Timeline
+from edge_player.buffer.capture_clock import CaptureClock
+from edge_player.buffer.jitter_buffer import JitterConfig
+from edge_player.buffer.timeline import EpochPlan, Timeline
+from edge_player.intake.tiers import TierMap
+from edge_player.render.decoder import PRIME_FRAMES
+from edge_player.render.playout import Playout
+from edge_player.render.ring import PcmRing
 from protocol.packet import TokenPacket
 
 MakePacket = Callable[..., TokenPacket]

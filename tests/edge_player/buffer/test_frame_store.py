@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_player.frame_store import HISTORY_FRAMES, FrameStore
+from edge_player.buffer.frame_store import HISTORY_FRAMES, FrameStore
 
 
 def column(*codes: int) -> NDArray[np.uint16]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from edge_player.inbox import Inbox, InboxKind, InboxMessage
+from edge_player.intake.inbox import Inbox, InboxKind, InboxMessage
 from protocol.topics import Topics
 from protocol.transport import Message
 

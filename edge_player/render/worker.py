@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge_player.inbox import Inbox
-from edge_player.playout import Playout
-from edge_player.receiver import Receiver
+from edge_player.intake.inbox import Inbox
+from edge_player.intake.receiver import Receiver
+from edge_player.render.playout import Playout
 
 logger = logging.getLogger(__name__)
 

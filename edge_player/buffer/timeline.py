@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from edge_player.capture_clock import CaptureClock
-from edge_player.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, JitterStats, Lost, Ready, Wait
-from edge_player.ledger import FrameLedger
-from edge_player.tiers import TierMap
+from edge_player.buffer.capture_clock import CaptureClock
+from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, JitterStats, Lost, Ready, Wait
+from edge_player.buffer.ledger import FrameLedger
+from edge_player.intake.tiers import TierMap
 from protocol.epoch import epoch_low7
 from protocol.event import ClockReport
 from protocol.packet import TokenPacket

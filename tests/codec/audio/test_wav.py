@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from codec.audio.wav import WavWriter
 from codec.errors import FrameSizeError, OutputFileError
-from codec.wav import WavWriter
 
 
 def _read(path: Path) -> tuple[int, list[int]]:

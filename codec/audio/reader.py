@@ -14,10 +14,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.audio.decoders import FileDecoder, NotAudioError, open_ffmpeg, open_sndfile
+from codec.audio.resample import Resampler
 from codec.checks import clean_samples
 from codec.errors import AudioFileError
-from codec.file_decoders import FileDecoder, NotAudioError, open_ffmpeg, open_sndfile
-from codec.resample import Resampler
 
 EXPECTED_KINDS = "WAV/MP3/FLAC/OGG/M4A"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_player.ledger import FrameLedger
+from edge_player.buffer.ledger import FrameLedger
 
 
 def test_an_account_that_adds_up_is_balanced() -> None:

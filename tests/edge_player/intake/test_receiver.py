@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from codec.spec import CodecSpec
+from edge_player.buffer.jitter_buffer import Ready
+from edge_player.buffer.timeline import Timeline
 from edge_player.errors import ModelMismatchError
-from edge_player.inbox import InboxKind, InboxMessage
-from edge_player.jitter_buffer import Ready
-from edge_player.receiver import Receiver, ReceiverConfig, StreamState
-from edge_player.timeline import Timeline
+from edge_player.intake.inbox import InboxKind, InboxMessage
+from edge_player.intake.receiver import Receiver, ReceiverConfig, StreamState
 from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, encode_event
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet

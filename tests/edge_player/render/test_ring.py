@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_player.ring import PcmRing
+from edge_player.render.ring import PcmRing
 
 
 def ramp(first: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_player.inbox import Inbox, InboxKind
-from edge_player.subscriber import Subscriber
+from edge_player.intake.inbox import Inbox, InboxKind
+from edge_player.intake.subscriber import Subscriber
 from protocol.topics import Topics
 from protocol.transport import Message
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from edge_player.frame_store import FrameStore
-from edge_player.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Wait
-from edge_player.tiers import TierMap
+from edge_player.buffer.frame_store import FrameStore
+from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Wait
+from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 from protocol.sequence import extend_serial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_player.concealment import Concealer
+from edge_player.render.concealment import Concealer
 
 RATE, FRAME = 16000, 1280
 CODES = np.array([3, 4, 5, -1])

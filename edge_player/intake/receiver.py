@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from codec.spec import CodecSpec
-from edge_player.capture_clock import CaptureClock
-from edge_player.decoder import check_identity
+from edge_player.buffer.capture_clock import CaptureClock
+from edge_player.buffer.jitter_buffer import JitterConfig
+from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import ModelMismatchError, PlayerError
-from edge_player.inbox import InboxKind, InboxMessage
-from edge_player.jitter_buffer import JitterConfig
-from edge_player.tiers import TierMap
-from edge_player.timeline import EpochPlan, Timeline
+from edge_player.intake.inbox import InboxKind, InboxMessage
+from edge_player.intake.tiers import TierMap
+from edge_player.render.decoder import check_identity
 from protocol.epoch import epoch_low7
 from protocol.errors import ManifestError, MessageError, PacketError
 from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, decode_event

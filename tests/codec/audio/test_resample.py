@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from codec.audio.resample import Resampler
 from codec.errors import FrameSizeError
-from codec.resample import Resampler
 
 
 @pytest.mark.parametrize(("in_rate", "out_rate"), [(44100, 16000), (8000, 16000), (16000, 48000), (22050, 24000)])

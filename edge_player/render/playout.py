@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.resample import Resampler
-from edge_player.concealment import Concealer
-from edge_player.decoder import FrameDecoder, prime
-from edge_player.jitter_buffer import Lost, Ready, Wait
-from edge_player.ring import PcmRing
-from edge_player.timeline import EpochPlan, EpochTrack, Timeline
+from codec.audio.resample import Resampler
+from edge_player.buffer.jitter_buffer import Lost, Ready, Wait
+from edge_player.buffer.timeline import EpochPlan, EpochTrack, Timeline
+from edge_player.render.concealment import Concealer
+from edge_player.render.decoder import FrameDecoder, prime
+from edge_player.render.ring import PcmRing
 from protocol.service import Percentiles
 
 RING_FRAMES = 4

@@ -1,0 +1,1 @@
+"""Messages in: from the network thread's subscription to what the player worker makes of each."""

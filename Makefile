@@ -1,6 +1,7 @@
 # Two commands for everybody: `make demo` (hear it) and `make test` (trust it). The rest is for those who work on it.
 #   PYTHON=/path/to/python3.12   which interpreter .venv is made with (3.11 or newer)
 #   RUNTIME=cuda                 ONNX Runtime's GPU build instead of the CPU one
+#   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=1800 how long `make soak` does
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 
 SHELL := /bin/bash
@@ -9,6 +10,8 @@ RUNTIME ?= cpu
 DEMO_OUT ?= voxwire-demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+ROOM_TIMES ?= 1
+SOAK_SECONDS ?= 1800
 BIN := $(VENV)/bin
 export VENV
 
@@ -17,7 +20,7 @@ TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench system-packages clean clean-venv
+.PHONY: help demo test lint check bench room soak system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -39,6 +42,13 @@ check: lint ## lint, and the tests that take a second
 
 bench: system-packages $(VENV)/.installed-dev ## the figures of docs/benchmarks.md, on an idle machine
 	scripts/bench.sh
+
+room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone, out of a virtual loudspeaker, ROOM_TIMES times
+	@set -e; for turn in $$(seq $(ROOM_TIMES)); do echo "==> $$turn of $(ROOM_TIMES)"; \
+	    $(BIN)/python -m pytest tests/integration/room $(PYTEST_ARGS); done
+
+soak: system-packages $(VENV)/.installed-dev ## half an hour of it: memory, processor, latency and losses over time
+	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
 system-packages:
 	@scripts/debian-packages.sh $(TEST_PACKAGES) || true

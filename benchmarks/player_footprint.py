@@ -16,6 +16,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from benchmarks.harness import Row, describe_machine, median, parse_options, pin_to_core, report
+from benchmarks.proc import cpu_seconds, memory_bytes
 from gateway.demo.broker import start_broker
 from protocol.link import LINK_PROFILES
 
@@ -94,10 +95,10 @@ def _play(url: str, *, seconds: float) -> Trial:
     try:
         if not first_sound.wait(GIVE_UP_S):
             raise SystemExit(f"edge-player made no sound within {GIVE_UP_S:.0f} s (exit code {process.poll()})")
-        cpu_before, at = _cpu_s(process.pid), time.monotonic()
+        cpu_before, at = cpu_seconds(process.pid), time.monotonic()
         time.sleep(seconds)
-        cpu_per_s = (_cpu_s(process.pid) - cpu_before) / (time.monotonic() - at)
-        rss, peak_rss = _memory(process.pid, "VmRSS"), _memory(process.pid, "VmHWM")
+        cpu_per_s = (cpu_seconds(process.pid) - cpu_before) / (time.monotonic() - at)
+        rss, peak_rss = memory_bytes(process.pid, "VmRSS"), memory_bytes(process.pid, "VmHWM")
     finally:
         _end(process)
         reader.join(5.0)
@@ -116,20 +117,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _memory(pid: int, field: str) -> int:
-    """Bytes, of /proc/PID/status."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError(f"/proc/{pid}/status has no {field}")
-
-
-def _cpu_s(pid: int) -> float:
-    """Processor time of all its threads so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _row(link: str, trials: list[Trial]) -> Row:

@@ -7,7 +7,12 @@ The names below load their modules on first use, so that `import codec` costs ne
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
+
+# ONNX Runtime, 1.32 say, reports home: it leaves a file among the temporary ones, a database in the user's cache, and
+# uploads. It asks for this variable when it is loaded, which is later than now.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from codec.audio.reader import AudioReader, open_audio, read_audio

@@ -9,7 +9,8 @@ CodecError                      base; exit code 1
 │   └── ModelMissingError       no ONNX file where one was looked for                   66
 ├── TokenFileError              a token file that is missing, damaged or foreign        66
 ├── AudioFileError              audio that cannot be read; `.reason` says which way     66
-└── OutputFileError             a result that cannot be written                          1
+├── OutputFileError             a result that cannot be written                          1
+└── SoundCardError              no such card, or it refuses; `.reason` says which way   74
 
 One class per reason to react differently. The exit codes are those of DESIGN's command line (sysexits where they fit);
 they are plain attributes, so that this package needs nothing of the service layer.
@@ -23,8 +24,10 @@ from typing import ClassVar, Literal
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_NO_INPUT = 66
+EXIT_AUDIO_DEVICE = 74
 EXIT_CODEC_MISMATCH = 76
 
+SoundCardFault = Literal["library", "missing", "ambiguous", "busy", "format", "failed"]
 AudioFault = Literal["missing", "unreadable", "unsupported", "empty", "damaged"]
 
 
@@ -87,3 +90,17 @@ class AudioFileError(CodecError):
 
 class OutputFileError(CodecError):
     """A result that cannot be written."""
+
+
+class SoundCardError(CodecError):
+    """A sound card that is not there, or cannot be used as asked. The sentence says what to install or try.
+
+    reason: `library` PortAudio is missing · `missing` no such card · `ambiguous` several fit the name · `busy` another
+    program has it · `format` it refuses rate or channels · `failed` anything else.
+    """
+
+    exit_code: ClassVar[int] = EXIT_AUDIO_DEVICE
+
+    def __init__(self, message: str, *, reason: SoundCardFault) -> None:
+        super().__init__(message)
+        self.reason: SoundCardFault = reason

@@ -1,4 +1,4 @@
-"""The command `edge-player`: run, check, devices."""
+"""The command `edge-player`: run, check, config, devices."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
+from edge_player.arguments import add_settings
 from edge_player.config import PlayerConfig
 from protocol.service import (
     EXIT_CODES_HELP,
     StopSignal,
-    add_broker_arguments,
     add_command,
     add_common_arguments,
-    add_process_arguments,
-    add_stream_arguments,
+    add_config_command,
     configure_logging,
     load_config,
-    parse_duration,
     run_command_line,
     setting_flags,
 )
+from protocol.transport import broker_cautions
 
 __all__ = ["main"]
 
@@ -30,8 +28,9 @@ _RUN_EXAMPLE = """examples:
   edge-player run --stream lobby --broker mqtt://localhost
   edge-player run --stream lobby --broker mqtts://player@broker.example:8883 --out lobby.wav --for 60s
   edge-player run --stream lobby --broker mqtt://localhost --out - | aplay -f S16_LE -r 16000 -c 1"""
-_CHECK_EXAMPLE = """example:
-  edge-player check --broker mqtt://localhost --provider cuda"""
+_CHECK_EXAMPLE = """examples:
+  edge-player check --broker mqtt://localhost --tone
+  edge-player check --config edge-player.toml --json"""
 _DEVICES_EXAMPLE = """example:
   edge-player devices --json"""
 
@@ -47,78 +46,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = add_command(commands, "run", _run, summary="play a stream: broker, decoder, sound card", example=_RUN_EXAMPLE)
-    _add_settings(run)
+    add_settings(run)
     check = add_command(
         commands,
         "check",
         _check,
-        summary="try decoder, sound card and broker, say what is wrong",
+        summary="try decoder, sound card, broker and permissions; say what is wrong and what to do",
         example=_CHECK_EXAMPLE,
     )
-    _add_settings(check)
+    check.add_argument("--tone", action="store_true", help="play one second of a test tone")
+    add_settings(check)
+    add_config_command(
+        commands,
+        PlayerConfig,
+        program="edge-player",
+        sample="edge-player.toml",
+        add_settings=add_settings,
+        cautions=lambda config: broker_cautions(config.broker),
+    )
     add_common_arguments(
         add_command(commands, "devices", _devices, summary="list the sound cards", example=_DEVICES_EXAMPLE)
     )
     return parser
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """Every flag of `run`; `check` takes the same."""
-    _add_playout(add_stream_arguments(parser))
-    _add_sink(parser.add_argument_group("sound"))
-    _add_decoder(parser.add_argument_group("decoder"))
-    add_broker_arguments(parser)
-    _add_ends(add_process_arguments(parser, whose="player", waits_for="broker, stream and sound card"))
-    add_common_arguments(parser)
-
-
-def _add_playout(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--layers",
-        dest="stream.layers",
-        type=int,
-        metavar="K",
-        help="play the first K layers only (default: all that come)",
-    )
-    add("--delay", dest="playout.delay", metavar="MS", help="from a packet's arrival to its sound, or auto (default)")
-
-
-def _add_sink(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--out",
-        dest="sink.out",
-        metavar="SINK",
-        help="speaker (default), FILE.wav, - for raw s16le on standard output, or null",
-    )
-    add("--output-device", dest="sink.device", metavar="NAME", help="which sound card, by name or number")
-
-
-def _add_decoder(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--codec", dest="decoder.codec", metavar="NAME", help="a packaged decoder (default: nano)")
-    add(
-        "--model",
-        dest="decoder.model",
-        type=Path,
-        metavar="FILE",
-        help="a decoder.onnx, or its folder, instead",
-    )
-    add("--provider", dest="decoder.provider", choices=("cpu", "cuda"), help="where it runs (default: cpu)")
-    add("--threads", dest="decoder.threads", type=int, metavar="N", help="of the decoder (default: 1)")
-
-
-def _add_ends(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--for", dest="run.limit_s", type=parse_duration, metavar="TIME", help="end after so long: 10s, 5m")
-    add(
-        "--exit-on-stop",
-        dest="run.exit_on_stop",
-        action="store_true",
-        default=None,
-        help="end when the stream has ended and was played out",
-    )
 
 
 def _config(arguments: argparse.Namespace) -> PlayerConfig:
@@ -139,10 +88,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     configure_logging("error", json=arguments.json)
-    from edge_player.check import check_player, describe_report
+    from edge_player.check import check_player
 
-    report = check_player(_config(arguments))
-    print(json.dumps(describe_report(report)) if arguments.json else report.to_text())
+    report = check_player(_config(arguments), tone=arguments.tone)
+    print(json.dumps(report.to_dict()) if arguments.json else report.to_text())
     return report.exit_code
 
 

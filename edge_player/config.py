@@ -18,6 +18,12 @@ that is already too old.
 """
 
 
+MAX_OFFSET_MS = 2000
+"""Sound takes 2 s for 680 m: no hall is longer."""
+
+MAX_CARD_CHANNELS = 64
+
+
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """What to play. name: id of the stream. base: first part of every topic. layers: the first so many only."""
@@ -51,18 +57,28 @@ class DecoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutConfig:
-    """When to play. delay: `auto` for what the stream recommends, or ms from a packet's arrival to its sound.
-    slack_ms: how much more may pile up before the player skips to the live edge.
+    """When to play, and how loud. delay: `auto` for what the stream recommends, or ms from a packet's arrival to its
+    sound. offset_ms: added to it, and may be negative; aligns this player with others that hear the same stream.
+    slack_ms: how much more may pile up before the player skips to the live edge. volume: per cent of full scale.
     """
 
     delay: str = "auto"
+    offset_ms: int = 0
     slack_ms: int = 1000
+    volume: int = 100
+    mute: bool = False
 
     def __post_init__(self) -> None:
         if self.delay != "auto" and not (self.delay.isdecimal() and int(self.delay) <= MAX_PLAYOUT_DELAY_MS):
             raise ValueError(f"playout.delay is {self.delay!r}, expected auto or 0 to {MAX_PLAYOUT_DELAY_MS} (ms)")
         if not 80 <= self.slack_ms <= MAX_PLAYOUT_DELAY_MS:
             raise ValueError(f"playout.slack_ms is {self.slack_ms}, expected 80 to {MAX_PLAYOUT_DELAY_MS}")
+        if abs(self.offset_ms) > MAX_OFFSET_MS:
+            raise ValueError(
+                f"playout.offset_ms is {self.offset_ms}, expected {-MAX_OFFSET_MS} to {MAX_OFFSET_MS} (ms)"
+            )
+        if not 0 <= self.volume <= 100:
+            raise ValueError(f"playout.volume is {self.volume}, expected 0 to 100 (per cent)")
 
     @property
     def delay_ms(self) -> int | None:
@@ -72,16 +88,38 @@ class PlayoutConfig:
 
 @dataclass(frozen=True, slots=True)
 class SinkConfig:
-    """Where the sound goes. out: speaker, FILE.wav, - (standard output) or null. device: index or part of the name of a
-    sound card; none for the default one.
+    """Where the sound goes. out: speaker, FILE.wav, - (standard output) or null.
+
+    Of a sound card: device: index or name, whole or in part; none for the default one. rate: Hz to open it at; none
+    for the card's own. channels: those that carry the sound, counted from 1, as in `1,2`; none for the first two.
+    exclusive: the card for us alone.
     """
 
     out: str = "speaker"
     device: str | None = None
+    rate: int | None = None
+    channels: str | None = None
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
+        if self.rate is not None and not 8000 <= self.rate <= 384000:
+            raise ValueError(f"sink.rate is {self.rate} Hz, expected 8000 to 384000")
+        if self.channels is not None and not self._channels_are_good(self.channels):
+            raise ValueError(
+                f"sink.channels is {self.channels!r}, expected numbers from 1 to {MAX_CARD_CHANNELS} such as 1,2"
+            )
         if self.out not in ("speaker", "-", "null") and not self.out.lower().endswith(".wav"):
             raise ValueError(f"sink.out is {self.out!r}, expected speaker, null, - or a file that ends in .wav")
+
+    @staticmethod
+    def _channels_are_good(text: str) -> bool:
+        numbers = [part.strip() for part in text.split(",")]
+        return all(number.isdecimal() and 1 <= int(number) <= MAX_CARD_CHANNELS for number in numbers)
+
+    @property
+    def channel_numbers(self) -> tuple[int, ...] | None:
+        """Counted from 1; None: the first two of the card, or its only one."""
+        return None if self.channels is None else tuple(int(number) for number in self.channels.split(","))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,13 @@ class ModelMismatchError(PlayerError):
 
 
 class SinkError(PlayerError):
-    """The sound card, PortAudio, the output file or the pipe refused. The sentence says what to install or try."""
+    """The sound card, PortAudio, the output file or the pipe refused. The sentence says what to install or try.
+
+    retryable: whether it may pass by waiting, as a card that is not there may; a library that is missing does not.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.AUDIO_DEVICE
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable

@@ -12,12 +12,14 @@ from edge_player.buffer.timeline import Timeline
 from edge_player.config import RECEIVE_MAXIMUM, PlayerConfig
 from edge_player.errors import NoStreamError, PlayerError, SinkError
 from edge_player.intake.inbox import Inbox
-from edge_player.intake.receiver import Receiver, ReceiverConfig, StreamState
+from edge_player.intake.receiver import Receiver
+from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from edge_player.intake.subscriber import Subscriber
 from edge_player.metrics import WireWindow, memory_stats, publish_metrics
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.render.playout import Playout
 from edge_player.render.ring import PcmRing
+from edge_player.render.volume import Volume
 from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
 from protocol.service import Stats, counters_snapshot, device_id
@@ -77,6 +79,7 @@ class Player:
             frame_duration_s=decoder.spec.frame_duration_s, sink_rate=sink.sample_rate, lead_s=sink.lead_s
         )
         self._ring = PcmRing(capacity)
+        self.volume = Volume(config.playout.volume, mute=config.playout.mute)
         self._timeline = Timeline(on_switch=lambda plan: self._playout.switch(plan))
         self._playout = Playout(
             self._timeline,
@@ -85,6 +88,9 @@ class Player:
             sink_rate=sink.sample_rate,
             lead_s=sink.lead_s,
             sink_latency_s=lambda: sink.latency_s,
+            sink_rate_now=lambda: sink.sample_rate,
+            on_new_ring=sink.attach,
+            volume=self.volume,
             utc=utc,
         )
         self._receiver = Receiver(
@@ -92,6 +98,7 @@ class Player:
                 stream=config.stream.name,
                 layers=config.stream.layers,
                 playout_delay_ms=config.playout.delay_ms,
+                playout_offset_ms=config.playout.offset_ms,
                 slack_s=config.playout.slack_ms / 1000.0,
             ),
             decoder.spec,
@@ -101,12 +108,13 @@ class Player:
             on_packet=self._wire.mark,
         )
         self._worker = PlayerWorker(self._inbox, self._receiver, self._playout, clock=clock)
+        self._closing_failure: Exception | None = None
 
     def run(self) -> Stats:
         """Play until `stop`, the time limit, or, with exit_on_stop, the end of the stream. Returns the final counters.
 
-        Raises SinkError (74), BrokerUnavailableError (69), NotAuthorisedError (77), NoStreamError (66) and
-        ModelMismatchError (76); everything is stopped and closed before any of them leaves.
+        Raises SinkError (74), BrokerUnavailableError (69), NotAuthorisedError (77), ClientIdTakenError (78),
+        NoStreamError (66) and ModelMismatchError (76); everything is stopped and closed before any of them leaves.
         """
         try:
             self._start_sink()
@@ -117,6 +125,8 @@ class Player:
             self._shut_down()
         if self._worker.error is not None:
             raise self._worker.error
+        if self._closing_failure is not None:
+            raise self._closing_failure
         return self.stats()
 
     def stats(self) -> Stats:
@@ -148,8 +158,8 @@ class Player:
             "epochs_bad_end": self._timeline.bad_ends,
             **counters_snapshot(self._receiver.stats),
             "inbox_dropped": self._inbox.tokens_dropped + self._inbox.control_dropped,
-            "underruns": self._ring.underruns,
-            "underrun_samples": self._ring.underrun_samples,
+            "underruns": self._playout.ring.underruns,
+            "underrun_samples": self._playout.ring.underrun_samples,
             "decoder_resets": playout.decoder_resets,
             "nonfinite_frames": self._decoder.nonfinite_frames,
             "decode_rtf": round(self._decoder.real_time_factor, 5),
@@ -163,6 +173,7 @@ class Player:
             "messages_unmatched": transport.messages_unmatched,
             "messages_oversize": transport.messages_oversize,
             "subscriptions_refused": transport.subscriptions_refused,
+            "publishes_refused": transport.publishes_refused,
             "handler_errors": transport.handler_errors,
             "callback_errors": transport.callback_errors,
             **self._wire.stats(),
@@ -179,15 +190,18 @@ class Player:
         return Connection(broker, will=self._presence.will(), offline=self._presence.offline(), clock=self._clock)
 
     def _start_sink(self) -> None:
+        told = ""
         while True:
             try:
                 self._sink.start(self._ring)
                 logger.info("playing %s to %s", self._config.stream.name, self._sink.description)
                 return
             except SinkError as error:
-                if not self._config.run.wait:
+                if not self._config.run.wait or not error.retryable:
                     raise
-                logger.warning("%s; trying again", error)
+                if str(error) != told:
+                    told = str(error)
+                    logger.warning("%s; waiting for it", told)
             if self._stop.wait(_SINK_RETRY_S):
                 return
 
@@ -227,18 +241,20 @@ class Player:
             raise failure if isinstance(failure, PlayerError) else SinkError(f"{self._sink.description}: {failure}")
         if self._config.run.wait:
             return
+        self.connection.raise_refusals(publishing=False, subscriptions=self._subscriber.essential)
         state = self._receiver.state
         if state.error is not None:
             raise state.error
         if self._timeline.newest_epoch is None and running_s >= WAIT_S:
             raise NoStreamError(
                 f"There is no stream called {self._config.stream.name!r} on the broker {self._config.broker.url}: none "
-                f"was announced within {WAIT_S:.0f} s; start its gateway, check --stream and --base, or give --wait"
+                f"was announced within {WAIT_S:.0f} s; start its gateway, check --stream, --base and the broker's "
+                "access list, or give --wait"
             )
 
     def _is_over(self, *, gone_s: float) -> bool:
         """Whether the stream has ended and all of it has left the ring."""
-        if self._ring.level or self._ring.active:
+        if self._playout.ring.level or self._playout.ring.active:
             return False
         if gone_s >= GONE_S:
             logger.warning("stream %s: its gateway went offline and did not come back", self._config.stream.name)
@@ -260,7 +276,10 @@ class Player:
     def _shut_down(self) -> None:
         if self._sink.latency_s and not self._stop.is_set():
             self._stop.wait(min(1.0, self._sink.latency_s))  # what the card has taken is still to be heard
+        failure_before = self._sink.failure
         self._sink.stop()
+        if self._sink.failure is not failure_before:
+            self._closing_failure = self._sink.failure
         if not self._worker.stop():
             logger.error("the player worker does not end; leaving it behind")
         self.connection.flush(_FLUSH_S if self._receiver.state.state == "refused" else 0.0)

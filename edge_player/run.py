@@ -13,7 +13,7 @@ from edge_player.errors import SinkError
 from edge_player.pipeline import Player
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.sinks import AudioSink, open_sink
-from protocol.service import Stats, write_stats
+from protocol.service import Stats, stats_at_the_end
 
 logger = logging.getLogger(__name__)
 
@@ -32,22 +32,23 @@ def run_player(config: PlayerConfig, *, stop: threading.Event) -> Stats:
         if sink is None:
             return {}
         player = Player(config, decoder, sink, stop=stop, started_at=started_at)
-        try:
-            return player.run()
-        finally:
-            if config.run.stats_file is not None:
-                write_stats(config.run.stats_file, player.stats())
+        with stats_at_the_end(config.run.stats_file, player.stats):
+            # Told to stop while the decoder was loaded: neither the file nor the card is touched any more.
+            return player.stats() if stop.is_set() else player.run()
 
 
 def _find_sink(config: PlayerConfig, sample_rate: int, stop: threading.Event) -> AudioSink | None:
     """The sink; with `wait`, a sound card is looked for until it is there. None: told to stop before."""
+    told = ""
     while True:
         try:
-            return open_sink(config.sink.out, sample_rate=sample_rate, device=config.sink.device)
+            return open_sink(config.sink, sample_rate=sample_rate)
         except SinkError as error:
-            if not config.run.wait:
+            if not config.run.wait or not error.retryable:
                 raise
-            logger.warning("%s; trying again", error)
+            if str(error) != told:
+                told = str(error)
+                logger.warning("%s; waiting for it", told)
         if stop.wait(_RETRY_S):
             return None
 

@@ -6,7 +6,17 @@ import threading
 from collections.abc import Callable, Mapping
 
 from gateway.encoder_worker import FrameMark
-from protocol.event import CLOCK_REPORT_S, ClockReport, Event, StreamGap, StreamStarted, StreamStopped, encode_event
+from protocol.event import (
+    CLOCK_REPORT_S,
+    ClockReport,
+    Event,
+    SourceResumed,
+    SourceStalled,
+    StreamGap,
+    StreamStarted,
+    StreamStopped,
+    encode_event,
+)
 from protocol.limits import MAX_RATE_PPM
 from protocol.manifest import MANIFEST_EXPIRY_S, MANIFEST_REFRESH_S, StreamManifest, encode_manifest
 from protocol.status import Stat
@@ -16,6 +26,7 @@ from protocol.transport import Presence, PublishingConnection
 __all__ = ["STATUS_REFRESH_S", "Announcer"]
 
 STATUS_REFRESH_S = 60.0
+SOURCE_STALLED = "the source gives no sound"
 _MIN_RATE_SPAN_S = 30.0  # a shorter span measures the jitter of one block, not the rate of a crystal
 
 
@@ -26,6 +37,7 @@ STATUS_NAMES = frozenset(
         "frames_dropped",
         "frames_gapped",
         "input_overflows",
+        "source_stalls",
         "nonfinite_samples",
         "connects",
         "encode_rtf",
@@ -66,6 +78,7 @@ class Announcer:
         self._status_at = clock()
         self._reported_at = 0.0
         self._first_mark: FrameMark | None = None
+        self._stalled = False
         self.clock_reports = 0
 
     def reannounce(self) -> None:
@@ -100,6 +113,27 @@ class Announcer:
             manifest = self._manifest
         if manifest is not None:
             self._say(StreamGap(manifest.epoch, first, frames))
+
+    def stalled(self, frame: int, at: float) -> None:
+        """The source hands over nothing. frame: the first one missing. at: the end of the sound, seconds of the clock.
+
+        The event is for the players that are there, the status for those that come while it lasts.
+        """
+        self._stalled = True
+        with self._lock:
+            manifest = self._manifest
+        if manifest is not None:
+            self._say(SourceStalled(manifest.epoch, frame, self._utc_ms(at)))
+            self._say_status()
+
+    def resumed(self, frame: int, at: float) -> None:
+        """There is sound again. frame: the first one of it. at: when its first sample was recorded."""
+        self._stalled = False
+        with self._lock:
+            manifest = self._manifest
+        if manifest is not None:
+            self._say(SourceResumed(manifest.epoch, frame, self._utc_ms(at)))
+            self._say_status()
 
     def tick(self, stats: Callable[[], Mapping[str, Stat]]) -> None:
         """Once in a while: refresh manifest and status."""
@@ -150,7 +184,10 @@ class Announcer:
         with self._lock:
             epoch = None if self._manifest is None else self._manifest.epoch
         numbers = {name: value for name, value in (stats or {}).items() if name in STATUS_NAMES}
-        self._presence.update("online", epoch=epoch, stats=numbers)
+        if self._stalled:
+            self._presence.update("waiting", SOURCE_STALLED, epoch=epoch, stats=numbers)
+        else:
+            self._presence.update("online", epoch=epoch, stats=numbers)
         self._status_at = self._clock()
         self._presence.announce(self._connection)
 

@@ -3,71 +3,145 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import secrets
 import threading
-import time
 
+import msgpack
 import numpy as np
 
+from codec.audio.cards import describe_cards, list_cards
+from codec.errors import SoundCardError
+from codec.session import Encoder
+from gateway.conditioning import ClippingDetector, LevelTracker
 from gateway.config import GatewayConfig
+from gateway.errors import MicrophoneError, SourceError
+from gateway.levels import level_finding
 from gateway.run import open_encoder
-from gateway.sources import list_input_devices, select_source
-from protocol.service import CheckReport
-from protocol.transport import probe_broker
+from gateway.sources import AudioSource, select_source
+from protocol.service import (
+    CheckReport,
+    Finding,
+    device_id,
+    engine_finding,
+    provider_finding,
+    speed_finding,
+    time_frames,
+)
+from protocol.status import StatusMessage, encode_status
+from protocol.topics import Topics
+from protocol.transport import broker_finding, permissions_finding
 
 __all__ = ["check_gateway", "describe_devices"]
 
-_TIMED_FRAMES = 25
+LISTEN_S = 1.0
+PATIENCE_S = 5.0
+"""A sound server may take a second to deliver its first block, a radio station longer."""
+
 _DEFAULT_RATE_HZ = 16000  # for opening the source where no encoder says otherwise
+_NO_EVENT = 127  # a kind that SPEC.md gives to nobody: players ignore it
+_FASTER = (
+    "--threads 2, a smaller model (codec-export encoder --precision int8, then --model), or --device cuda where there "
+    "is a GPU"
+)
 
 
 def check_gateway(config: GatewayConfig) -> CheckReport:
-    """Try encoder, source and broker one by one; never raises for what it finds."""
+    """Try engine, encoder and its speed, source, broker and permissions, one by one; never raises for what it finds."""
     report = CheckReport()
-    rate_hz = _DEFAULT_RATE_HZ
+    encoder: Encoder | None = None
 
-    def encoder() -> str:
-        nonlocal rate_hz
-        loaded = open_encoder(config.codec)
-        rate_hz = loaded.spec.sample_rate
-        frame = np.zeros((1, loaded.spec.frame_size), dtype=np.float32)
-        with loaded.session() as session:
-            session.encode(frame)
-            begun = time.perf_counter()
-            for _ in range(_TIMED_FRAMES):
-                session.encode(frame)
-            frame_s = (time.perf_counter() - begun) / _TIMED_FRAMES
-        provider = getattr(loaded, "active_provider", config.codec.engine)
-        return (
-            f"{loaded.spec.name}, {loaded.spec.bit_rate / 1000:.1f} kbit/s, on {provider}: {frame_s * 1000:.1f} ms "
-            f"a frame, real-time factor {frame_s / loaded.spec.frame_duration_s:.3f}"
-        )
+    def load() -> Finding:
+        nonlocal encoder
+        encoder = open_encoder(config.codec)
+        return _encoder_finding(encoder, config)
 
-    def source() -> str:
-        if not config.source.target:
-            return "none given, nothing tried"
-        chosen = select_source(config.source, sample_rate=rate_hz)
-        with chosen:
-            if config.source.target != "-":  # what is read from a pipe is gone
-                next(iter(chosen.blocks(threading.Event())))
-        return chosen.description
-
-    report.add("encoder", encoder)
-    report.add("source", source)
-    report.add("broker", lambda: probe_broker(config.broker))
+    report.add("engine", engine_finding)
+    report.add("encoder", load)
+    if encoder is not None:
+        report.add("speed", lambda: _speed(encoder))
+    rate_hz = _DEFAULT_RATE_HZ if encoder is None else encoder.spec.sample_rate
+    report.add("source", lambda: _source(config, rate_hz))
+    if report.add("broker", lambda: broker_finding(config.broker)):
+        report.add("permissions", lambda: _permissions(config))
     return report
 
 
 def describe_devices(*, as_json: bool) -> str:
-    """The microphones as a table or JSON. Raises MicrophoneError (exit 74) where PortAudio is missing."""
-    devices = list_input_devices()
+    """The microphones as a table or JSON. Raises SoundCardError (exit 74) where PortAudio is missing."""
+    cards = list_cards("input", probe_rates=True)
+    text = describe_cards(cards, as_json=as_json)
     if as_json:
-        return json.dumps([dataclasses.asdict(device) for device in devices])
-    if not devices:
+        return text
+    if not cards:
         return "No microphone found. Plug one in, or start the sound server."
-    lines = [
-        f"{'*' if device.default else ' '} {device.index:>3}  {device.name:<40.40} {device.channels} ch "
-        f"{device.sample_rate:>6} Hz  {device.host_api}"
-        for device in devices
-    ]
-    return "\n".join([*lines, "* default; choose another with: gateway run --source mic --input-device NAME"])
+    return f"{text}\n* default; choose another with: gateway run --source mic --input-device NAME"
+
+
+def _encoder_finding(encoder: Encoder, config: GatewayConfig) -> Finding:
+    spec = encoder.spec
+    active = getattr(encoder, "active_provider", config.codec.device)
+    what = f"{spec.name}, weights {spec.weights_sha256[:12]}…, {spec.bit_rate / 1000:.1f} kbit/s, on {active}"
+    odd = provider_finding(active, config.codec.device)
+    return Finding(what) if odd is None else dataclasses.replace(odd, detail=f"{what}: {odd.detail}")
+
+
+def _speed(encoder: Encoder) -> Finding:
+    frame = np.zeros((1, encoder.spec.frame_size), dtype=np.float32)
+    with encoder.session() as session:
+        session.encode(frame)  # the first one also makes plans and buffers
+        durations = time_frames(lambda: session.encode(frame))
+    return speed_finding(durations, encoder.spec.frame_duration_s, remedy=_FASTER)
+
+
+def _source(config: GatewayConfig, rate_hz: int) -> Finding:
+    if config.source.target == "-":
+        return Finding("standard input, nothing read: what is read from a pipe is gone", "note")
+    if config.source.target:
+        return _listen(select_source(config.source, sample_rate=rate_hz, microphone=config.microphone), rate_hz)
+    try:
+        target = dataclasses.replace(config.source, target="mic")
+        found = _listen(select_source(target, sample_rate=rate_hz, microphone=config.microphone), rate_hz)
+    except (MicrophoneError, SoundCardError, SourceError) as error:
+        return Finding(f"none given; no microphone either: {error}", "note", "name one with --source")
+    return dataclasses.replace(found, detail=f"none given, so the microphone was tried: {found.detail}")
+
+
+def _listen(source: AudioSource, rate_hz: int) -> Finding:
+    """Take the first second. Raises what opening the source raises, and SourceError where nothing comes."""
+    stop = threading.Event()
+    patience = threading.Timer(PATIENCE_S, stop.set)
+    patience.daemon = True
+    level, clipping = LevelTracker(), ClippingDetector()
+    heard = 0
+    with source:
+        patience.start()
+        try:
+            for block in source.blocks(stop):
+                counted = block.clipped_samples  # None where the source did not look
+                clipped = clipping.count(block.samples) if counted is None else counted
+                level.add(block.samples, clipped=clipped > 0)
+                heard += len(block.samples)
+                if heard >= LISTEN_S * rate_hz:
+                    stop.set()  # the source ends by itself
+        finally:
+            patience.cancel()
+    if not heard:
+        raise SourceError(f"{source.description} gave no sound within {PATIENCE_S:.0f} s: expected audio at once.")
+    return level_finding(level.take(), rate_hz, live=source.live, what=source.description)
+
+
+def _permissions(config: GatewayConfig) -> Finding:
+    """May this login publish what a run publishes? With messages that every player and monitor ignores."""
+    topics = Topics(config.stream.base)
+    gateway_id = config.run.id or device_id("gw")
+    nothing = msgpack.packb([_NO_EVENT, secrets.token_bytes(8)])
+    # Session 0 is older than any other: whoever knows this gateway's true status keeps it.
+    status = StatusMessage("gateway", gateway_id, "waiting", 0, reason="tried by gateway check")
+    return permissions_finding(
+        config.broker,
+        publish={
+            topics.tokens(config.stream.name): nothing,
+            topics.event(config.stream.name): nothing,
+            topics.gateway_status(gateway_id): encode_status(status),
+        },
+    )

@@ -12,26 +12,38 @@ from protocol.packet import MAX_FRAMES_PER_PACKET
 from protocol.topics import check_id
 from protocol.transport import BrokerConfig
 
-__all__ = ["CodecConfig", "GatewayConfig", "RunConfig", "SourceConfig", "StreamConfig"]
+__all__ = [
+    "CodecConfig",
+    "ConditioningConfig",
+    "GatewayConfig",
+    "MicrophoneConfig",
+    "RunConfig",
+    "SourceConfig",
+    "StreamConfig",
+]
+
+MAX_CARD_CHANNELS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     """Where the audio comes from.
 
-    target: `mic`, a file, a directory, or `-` for raw 16-bit PCM on standard input.
-    loop: start again at the end, files and directories only. limit_s: end after so much audio.
-    rate: Hz, channels, live: of standard input; live means that the writer keeps time itself.
-    device: microphone, by name or number; none for the system's default.
+    target: `mic`, a file, a play list, a directory, an http(s) address, or `-` for raw PCM on standard input.
+    loop: start again at the end, files, play lists and directories only. shuffle: play lists and directories in
+    another order on every pass. limit_s: end after so much audio.
+    format, rate (Hz), channels: of standard input. live: the writer on standard input keeps time itself; an address on
+    the network is a radio though it does not say so.
     """
 
     target: str = ""
     loop: bool = False
+    shuffle: bool = False
     limit_s: float | None = None
+    format: Literal["s16le", "s24le", "s32le", "f32le"] = "s16le"
     rate: int = 16000
     channels: int = 1
     live: bool = False
-    device: str | None = None
 
     def __post_init__(self) -> None:
         if not 1000 <= self.rate <= 768000:
@@ -40,6 +52,46 @@ class SourceConfig:
             raise ValueError(f"source.channels is {self.channels}, expected 1 to 64")
         if self.limit_s is not None and self.limit_s <= 0:
             raise ValueError(f"source.limit_s is {self.limit_s}, expected more than 0 s")
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneConfig:
+    """Which sound card is recorded, and how; for the source `mic` only.
+
+    device: index or name, whole or in part; none for the system's default. rate: Hz to open it at; none for the
+    card's own. channel: the one to send, counted from 1; none for the mean of the first two. exclusive: for us alone.
+    """
+
+    device: str | None = None
+    rate: int | None = None
+    channel: int | None = None
+    exclusive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 8000 <= self.rate <= 384000:
+            raise ValueError(f"microphone.rate is {self.rate} Hz, expected 8000 to 384000")
+        if self.channel is not None and not 1 <= self.channel <= MAX_CARD_CHANNELS:
+            raise ValueError(f"microphone.channel is {self.channel}, expected 1 to {MAX_CARD_CHANNELS}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConditioningConfig:
+    """What is done to the sound of any source before it is encoded; by default nothing.
+
+    gain_db: fixed gain. auto_gain: follow the speech level slowly to a comfortable one, with the limiter behind it.
+    high_pass_hz: take away rumble below; none for no filter. limiter: keep peaks below full scale instead of clipping.
+    """
+
+    gain_db: float = 0.0
+    auto_gain: bool = False
+    high_pass_hz: float | None = None
+    limiter: bool = False
+
+    def __post_init__(self) -> None:
+        if not -60 <= self.gain_db <= 60:
+            raise ValueError(f"conditioning.gain_db is {self.gain_db}, expected -60 to 60")
+        if self.high_pass_hz is not None and not 20 <= self.high_pass_hz <= 1000:
+            raise ValueError(f"conditioning.high_pass_hz is {self.high_pass_hz}, expected 20 to 1000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +163,12 @@ class RunConfig:
 
     id: of this gateway; none for one made from the machine's identity. wait: wait for broker and microphone for as
     long as it takes, instead of failing after 10 s. stats_file: where to write the counters as JSON at the end.
+    meter: show the input level where standard error is a terminal.
     """
 
     id: str | None = None
     wait: bool = False
+    meter: bool = True
     stats_file: Path | None = None
 
     def __post_init__(self) -> None:
@@ -128,6 +182,8 @@ class GatewayConfig:
 
     broker: BrokerConfig = field(default_factory=BrokerConfig)
     source: SourceConfig = field(default_factory=SourceConfig)
+    microphone: MicrophoneConfig = field(default_factory=MicrophoneConfig)
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     stream: StreamConfig = field(default_factory=StreamConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
     run: RunConfig = field(default_factory=RunConfig)

@@ -16,12 +16,14 @@ from codec.session import Encoder, EncoderSession
 from gateway.metrics import EncoderMetrics
 from gateway.pacer import Pacer
 from gateway.sources import AudioBlock, AudioSource
+from gateway.stall import StallWatch
 
 __all__ = ["EncoderWorker", "FrameMark", "FrameWriter"]
 
 logger = logging.getLogger(__name__)
 
 _WARM_UP_FRAMES = 2
+_LAST_WORD_S = 0.5  # a short packet goes out after such a wait: its frames would come too late behind the stall
 _MAX_LATENESS_S = 1.0  # beyond it the index moves on to now: players hold a grid of time, not a list of frames
 
 
@@ -42,6 +44,9 @@ class FrameWriter(Protocol):
     def gap(self, first: int, frames: int) -> None:
         """So many indices from `first` will never come."""
 
+    def finish(self) -> None:
+        """Nothing more is to be expected soon: what is pending goes out."""
+
 
 class _StreamEnd(Exception):
     """The way out of the frame loop: a stop, or the limit of frames."""
@@ -54,7 +59,8 @@ class EncoderWorker:
     from the source before `begin`. At the end of the source the codec's own delay is flushed with silence, so that
     the last word is not swallowed.
 
-    stop: set by anybody; the worker ends within one frame. limit_frames: end after so many.
+    stop: set by anybody; the worker ends within one frame. limit_frames: end after so many, the ones that were passed
+    over included: it is a length of time. watch: told of every block and frame.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class EncoderWorker:
         stop: threading.Event,
         clock: Callable[[], float],
         limit_frames: int | None = None,
+        watch: StallWatch | None = None,
     ) -> None:
         self._encoder = encoder
         self._source = source
@@ -75,9 +82,10 @@ class EncoderWorker:
         self._stop = stop
         self._clock = clock
         self._limit_frames = limit_frames
+        self._watch = watch or StallWatch(clock=clock)
+        self._written_at: float | None = None
         self._spec = encoder.spec
         self._assembler = FrameAssembler(self._spec.frame_size)
-        self._lost_samples = 0
         self._go = threading.Event()
         self._thread = threading.Thread(target=self._main, name="encoder-worker", daemon=True)
         self.metrics = EncoderMetrics(self._spec.frame_size / self._spec.sample_rate)
@@ -112,7 +120,7 @@ class EncoderWorker:
             self.ready.set()
             self._go.wait()
             try:
-                for block in self._source.blocks(self._stop):
+                for block in self._watch.blocks(self._source.blocks(self._stop)):
                     self._take(session, block)
                 self._drain(session)
             except _StreamEnd:
@@ -129,7 +137,10 @@ class EncoderWorker:
 
     def _take(self, session: EncoderSession, block: AudioBlock) -> None:
         if block.lost_samples:
-            self._skip_lost(block.lost_samples)
+            self._skip_lost(session, block.lost_samples)
+        if not block.samples.size and self._written_at is not None and self._clock() - self._written_at > _LAST_WORD_S:
+            self._written_at = None
+            self._writer.finish()
         frames = self._assembler.push(block.samples)
         for number, frame in enumerate(frames):
             captured_at: float | None = None
@@ -148,9 +159,7 @@ class EncoderWorker:
             self._frame(session, frame, None)
 
     def _frame(self, session: EncoderSession, frame: NDArray[np.float32], captured_at: float | None) -> None:
-        if self._limit_frames is not None and self.metrics.frames_encoded >= self._limit_frames:
-            raise _StreamEnd
-        if self._stop.is_set():
+        if self._stop.is_set() or self._at_limit():
             raise _StreamEnd
         if not self._source.live:
             late_s = self._pacer.wait_for(self.next_index)
@@ -158,6 +167,8 @@ class EncoderWorker:
                 raise _StreamEnd
             if late_s > _MAX_LATENESS_S:
                 self._skip(int(late_s / self.metrics.frame_duration_s), "the encoder or the source fell behind")
+                if self._at_limit():
+                    raise _StreamEnd
         index = self.next_index
         mark = FrameMark(index, self._time_of(index) if captured_at is None else captured_at)
         self.mark = mark
@@ -166,7 +177,12 @@ class EncoderWorker:
         self.metrics.encoded(self._clock() - begun)
         self.metrics.nonfinite_samples = session.nonfinite_samples
         self.next_index = index + 1
+        self._watch.frame(index, mark.captured_at)
         self._writer.write(mark, codes[0, :, 0])
+        self._written_at = self._clock()
+
+    def _at_limit(self) -> bool:
+        return self._limit_frames is not None and self.next_index >= self._limit_frames
 
     def _time_of(self, index: int) -> float:
         """When a frame without a capture time was due; on a live source the frame before it says so."""
@@ -174,13 +190,23 @@ class EncoderWorker:
             return self.mark.captured_at + (index - self.mark.index) * self.metrics.frame_duration_s
         return self._pacer.frame_start(index)
 
-    def _skip_lost(self, samples: int) -> None:
-        """Lost audio moves the index on by whole frames; the rest is kept for the next loss."""
-        frames, self._lost_samples = divmod(self._lost_samples + samples, self._spec.frame_size)
+    def _skip_lost(self, session: EncoderSession, samples: int) -> None:
+        """Lost audio moves the index on by whole frames; silence stands for the rest, so that every index keeps its
+        time: the frame that was begun is filled up with it, and the first one afterwards begins with it."""
+        pending = self._assembler.pending
+        filled = min(samples, self._spec.frame_size - pending) if pending else 0
+        for frame in self._assembler.push(np.zeros(filled, dtype=np.float32)):
+            self._frame(session, frame, None)
+        frames, rest = divmod(samples - filled, self._spec.frame_size)
         if frames:
             self._skip(frames, "the source lost audio")
+        self._assembler.push(np.zeros(rest, dtype=np.float32))
 
     def _skip(self, frames: int, reason: str) -> None:
+        if self._limit_frames is not None:
+            frames = min(frames, self._limit_frames - self.next_index)  # the stream has an end, and nothing lies behind
+        if frames < 1:
+            return
         logger.warning("gap of %d frames at frame %d: %s", frames, self.next_index, reason)
         self._writer.gap(self.next_index, frames)
         self.metrics.gaps += 1

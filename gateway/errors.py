@@ -2,7 +2,8 @@
 
     GatewayError                 1   anything of ours that is not below
     ├── SourceError             66   there is no audio to send: missing, empty, unreadable, unknown kind
-    ├── MicrophoneError         74   the sound card or PortAudio refused
+    │   └── AddressError        66   an address on the network gives none; `.transient`: it may later
+    ├── MicrophoneError         74   the microphone went away and did not come back
     └── DemoError                1   a process of the demo failed (it carries that process's exit code)
 
 Errors of the broker, of the codec and of the configuration come from `protocol.transport`, `codec` and
@@ -15,7 +16,7 @@ from typing import ClassVar
 
 from protocol.service import ExitCode, ServiceError
 
-__all__ = ["DemoError", "GatewayError", "MicrophoneError", "SourceError"]
+__all__ = ["AddressError", "DemoError", "GatewayError", "MicrophoneError", "SourceError"]
 
 
 class GatewayError(ServiceError):
@@ -28,8 +29,16 @@ class SourceError(GatewayError):
     exit_code: ClassVar[ExitCode] = ExitCode.NO_INPUT
 
 
+class AddressError(SourceError):
+    """An address on the network gives no audio. transient: asking again later may help."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
 class MicrophoneError(GatewayError):
-    """The microphone or PortAudio refused. The sentence names the device and what to try."""
+    """The microphone went away in mid-stream. One that cannot be opened is the codec's SoundCardError, also 74."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.AUDIO_DEVICE
 

@@ -18,12 +18,13 @@ from gateway.pacer import Pacer
 from gateway.packetizer import Packetizer
 from gateway.publisher import Publisher
 from gateway.sources import AudioSource
+from gateway.stall import StallWatch
 from gateway.stream_writer import StreamWriter
 from protocol.epoch import epoch_low7, new_epoch
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.service import Stats, counters_snapshot, device_id
 from protocol.topics import Topics
-from protocol.transport import Connection, Presence, await_connected
+from protocol.transport import Connection, ConnectionState, Presence, await_connected
 
 __all__ = ["CONNECT_TIMEOUT_S", "Pipeline"]
 
@@ -35,6 +36,7 @@ _LAST_FRAMES_S = 2.0
 _JOIN_S = 5.0
 _TICK_S = 0.2
 _LOG_EVERY_S = 30.0
+_LIMIT_GRACE_S = 1.0  # from the end by the clock to the end by force: a sound card takes a moment to start
 
 
 class Pipeline:
@@ -97,6 +99,12 @@ class Pipeline:
         )
         self._writer = StreamWriter(self._packetizer, self._publisher, self._announcer, live=source.live)
         self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
+        self.watch = StallWatch(
+            clock=clock,
+            name=lambda: source.description,
+            on_stall=self._on_stall,
+            on_resume=self._announcer.resumed,
+        )
         self.worker = EncoderWorker(
             encoder=encoder,
             source=source,
@@ -105,13 +113,15 @@ class Pipeline:
             stop=stop,
             clock=clock,
             limit_frames=self._limit_frames(),
+            watch=self.watch,
         )
 
     def run(self) -> Stats:
         """Run until the source ends, `--for` is reached or `stop` is set. Returns the final counters.
 
-        Raises SourceError and the codec's AudioFileError (66), MicrophoneError (74), BrokerUnavailableError (69),
-        NotAuthorisedError (77); everything is stopped and closed before any of them leaves.
+        Raises SourceError and the codec's AudioFileError (66), MicrophoneError and the codec's SoundCardError (74),
+        BrokerUnavailableError (69), NotAuthorisedError (77), ClientIdTakenError (78); everything is stopped and closed
+        before any of them leaves.
         """
         with self._source:
             self.worker.start()
@@ -124,6 +134,7 @@ class Pipeline:
                 self._shut_down()
             if self.worker.error is not None:
                 raise self.worker.error
+            self._raise_refusals()  # of a stream so short that it ended before the broker's answer
             return self.stats()
 
     def stats(self) -> Stats:
@@ -150,6 +161,8 @@ class Pipeline:
             "payload_bytes": self._publisher.payload_bytes,
             "input_overflows": self._source.overflows,
             **self._source.counters,
+            "source_stalls": self.watch.stalls,
+            "source_stalled_s": round(self.watch.stalled_s, 2),
             "clock_reports": self._announcer.clock_reports,
             "connects": transport.connects,
             "disconnects": transport.disconnects,
@@ -159,6 +172,8 @@ class Pipeline:
             "dropped_unsent": transport.dropped_unsent,
             "messages_resent": transport.messages_resent,
             "reliable_failed": transport.reliable_failed,
+            "publishes_refused": transport.publishes_refused,
+            "echoes_missing": transport.echoes_missing,
             "callback_errors": transport.callback_errors,
             "encode_rtf": round(metrics.encode_rtf, 5),
             "encode_ms_p50": round(encode_ms.p50, 3),
@@ -174,7 +189,7 @@ class Pipeline:
         if broker.client_id is None:
             broker = dataclasses.replace(broker, client_id=f"vw-gateway-{self._id}")
         return Connection(
-            dataclasses.replace(broker, keepalive_s=self._profile.keepalive_s),
+            dataclasses.replace(broker, keepalive_s=broker.keepalive_s or self._profile.keepalive_s),
             will=self._presence.will(),
             offline=self._presence.offline(),
             window=self._profile.window,
@@ -197,6 +212,7 @@ class Pipeline:
     def _connect(self) -> None:
         """Connect; with `wait` for as long as it takes. A refused login is never waited out."""
         self.connection.on_connected(self._announcer.reannounce)
+        self.connection.verify_publishing(self._topics.tokens(self._config.stream.name, 0))
         self.connection.start()
         timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
         await_connected(self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock)
@@ -210,18 +226,34 @@ class Pipeline:
         logger.info("stream %s: %s, %s", self._config.stream.name, self._source.description, self._spec.name)
         self.worker.begin()
         limit_s = self._config.source.limit_s
-        # A live source that hands over nothing would never reach a limit counted in frames.
-        deadline = math.inf if limit_s is None or not self._source.live else origin + limit_s + 1.0
+        deadline = math.inf if limit_s is None else origin + limit_s + _LIMIT_GRACE_S
         logged_at = self._clock()
         while not self.worker.done.wait(_TICK_S):
+            self._raise_refusals()
             self._announcer.tick(self.stats)
-            if self._clock() >= deadline:
+            self.watch.tick()
+            # A source that hands over nothing would never reach a limit counted in frames; one that is only slow does.
+            if self._clock() >= deadline and (self._source.live or self.watch.waiting_s > _LIMIT_GRACE_S / 2):
                 self._stop.set()
             if self._clock() - logged_at >= _LOG_EVERY_S:
                 logged_at = self._clock()
                 logger.info("stream %s: %s", self._config.stream.name, self._summary())
 
+    def _raise_refusals(self) -> None:
+        """What the broker does not let us do; with `wait` it is logged and counted, until somebody puts it right."""
+        if not self._config.run.wait:
+            self.connection.raise_refusals()
+
+    def _on_stall(self) -> None:
+        """On this thread, while the worker waits: mark and index stand still."""
+        mark = self.worker.mark
+        ended_at = self._pacer.frame_start(0) if mark is None else mark.captured_at + self._spec.frame_duration_s
+        self._announcer.stalled(self.worker.next_index, ended_at)
+
     def _shut_down(self) -> None:
+        # The broker is away, and nothing was said to it yet or the user waits for the prompt: it is not waited for.
+        is_away = self.connection.state is not ConnectionState.CONNECTED
+        in_a_hurry = is_away and (self._stop.is_set() or self.worker.mark is None)
         ended = self.worker.done.is_set()
         if not ended:
             self._stop.set()
@@ -229,11 +261,12 @@ class Pipeline:
             logger.error("the encoder worker does not end; leaving it behind")
         self._writer.finish()
         # What is reliable overtakes what is live: without this the end of the stream would come before its last frames.
-        self.connection.flush(_LAST_FRAMES_S)
+        if not in_a_hurry:
+            self.connection.flush(_LAST_FRAMES_S)
         mark = self.worker.mark
         ended_at = None if mark is None else mark.captured_at + self._spec.frame_duration_s
         self._announcer.close_stream(self.worker.next_index, ended_at)
-        if not self.connection.flush(_FLUSH_S):
+        if not in_a_hurry and not self.connection.flush(_FLUSH_S):
             logger.warning("not everything reached the broker within %.0f s", _FLUSH_S)
         self.connection.stop()
         logger.info("stream %s ended: %s", self._config.stream.name, self._summary())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from codec import load_encoder
 from codec.session import Encoder
+from gateway.conditioning import LevelTracker
 from gateway.config import CodecConfig, GatewayConfig
 from gateway.errors import SourceError
+from gateway.meter import LevelMeter
 from gateway.pipeline import Pipeline
-from gateway.sources import select_source
-from protocol.service import Stats, write_stats
+from gateway.sources import ConditionedSource, select_source
+from gateway.terminal_line import watched_terminal
+from protocol.service import Stats, stats_at_the_end
 
 __all__ = ["open_encoder", "run_gateway"]
 
@@ -29,12 +33,21 @@ def run_gateway(config: GatewayConfig, *, stop: threading.Event) -> Stats:
     Raises what Pipeline.run raises, and ConfigError or SourceError before anything was started.
     """
     if not config.source.target:
-        raise SourceError("No source given: expected --source mic, a file, a directory, or - for standard input.")
+        raise SourceError(
+            "No source given: expected --source mic, a file, a play list, a directory, an http(s) address, or -."
+        )
     encoder = open_encoder(config.codec)
-    source = select_source(config.source, sample_rate=encoder.spec.sample_rate, wait=config.run.wait)
+    source = select_source(
+        config.source,
+        sample_rate=encoder.spec.sample_rate,
+        microphone=config.microphone,
+        wait=config.run.wait,
+        stop=stop,
+    )
+    level = LevelTracker()
+    source = ConditionedSource(source, config.conditioning, sample_rate=encoder.spec.sample_rate, level=level)
     pipeline = Pipeline(config, encoder, source, stop=stop)
-    try:
-        return pipeline.run()
-    finally:
-        if config.run.stats_file is not None:
-            write_stats(config.run.stats_file, pipeline.stats())
+    meter = LevelMeter(level) if config.run.meter and watched_terminal() else contextlib.nullcontext()
+    with stats_at_the_end(config.run.stats_file, pipeline.stats), meter:
+        # Told to stop while the encoder was loaded: not even the source is opened, which may be a device that is slow.
+        return pipeline.stats() if stop.is_set() else pipeline.run()

@@ -14,7 +14,7 @@ __all__ = ["StreamWriter"]
 
 
 class StreamWriter:
-    """The FrameWriter of a running stream. Called on the encoder worker's thread; `finish` after it has ended."""
+    """The FrameWriter of a running stream. Called on the encoder worker's thread; `finish` also after it has ended."""
 
     def __init__(self, packetizer: Packetizer, publisher: Publisher, announcer: Announcer, *, live: bool) -> None:
         self._packetizer = packetizer
@@ -36,6 +36,6 @@ class StreamWriter:
         self._announcer.gap(first, frames)
 
     def finish(self) -> None:
-        """Send the last, short packet."""
+        """Send what is pending as a short packet, or nothing."""
         for packet in self._packetizer.flush():
             self._publisher.publish(packet)

@@ -1,4 +1,4 @@
-"""Events of a stream: start, stop, gap, priority and the clock report. Small msgpack arrays, kind first."""
+"""Events of a stream: start, stop, gap, stall, priority and the clock report. Small msgpack arrays, kind first."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class _Kind(IntEnum):
     GAP = 3
     PRIORITY = 4
     CLOCK = 5
+    STALLED = 6
+    RESUMED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,39 @@ class ClockReport:
             raise MessageError(Fault.RANGE, f"rate_ppm: expected at most {MAX_RATE_PPM} either way")
 
 
-Event: TypeAlias = StreamStarted | StreamStopped | StreamGap | PriorityChanged | ClockReport
+@dataclass(frozen=True, slots=True)
+class SourceStalled:
+    """The source hands over no sound any more, though the stream goes on; said after 2 s of waiting for it."""
+
+    epoch: int
+    frame: int
+    """Extended index of the first frame that is missing."""
+    at_ms: int
+    """UTC of the end of the sound there was, ms."""
+
+    def __post_init__(self) -> None:
+        _check_epoch_and_frame(self.epoch, self.frame)
+        _check_time(self.at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResumed:
+    """There is sound again after a stall. The frames between were never encoded: a gap says which."""
+
+    epoch: int
+    frame: int
+    """Extended index of the first frame after the stall."""
+    at_ms: int
+    """UTC of its first sample, ms."""
+
+    def __post_init__(self) -> None:
+        _check_epoch_and_frame(self.epoch, self.frame)
+        _check_time(self.at_ms)
+
+
+Event: TypeAlias = (
+    StreamStarted | StreamStopped | StreamGap | PriorityChanged | ClockReport | SourceStalled | SourceResumed
+)
 
 
 def encode_event(event: Event) -> bytes:
@@ -135,6 +169,10 @@ def encode_event(event: Event) -> bytes:
             fields = (_Kind.PRIORITY, event.epoch, event.priority)
         case ClockReport():
             fields = (_Kind.CLOCK, event.epoch, event.frame, event.at_ms, round(event.rate_ppm * _TENTHS))
+        case SourceStalled():
+            fields = (_Kind.STALLED, event.epoch, event.frame, event.at_ms)
+        case SourceResumed():
+            fields = (_Kind.RESUMED, event.epoch, event.frame, event.at_ms)
     payload: bytes = msgpack.packb(fields)
     return payload
 
@@ -158,6 +196,12 @@ def decode_event(payload: bytes) -> Event:
         case _Kind.CLOCK:
             epoch, frame, at_ms, tenths = _integers(fields, 4)
             return ClockReport(epoch=epoch, frame=frame, at_ms=at_ms, rate_ppm=tenths / _TENTHS)
+        case _Kind.STALLED:
+            epoch, frame, at_ms = _integers(fields, 3)
+            return SourceStalled(epoch=epoch, frame=frame, at_ms=at_ms)
+        case _Kind.RESUMED:
+            epoch, frame, at_ms = _integers(fields, 3)
+            return SourceResumed(epoch=epoch, frame=frame, at_ms=at_ms)
         case unknown:
             raise MessageError(Fault.UNKNOWN, f"expected an event of kind 1 to {len(_Kind)}, got {unknown}: ignore it")
 

@@ -13,8 +13,9 @@ import pytest
 from protocol.service import ExitCode
 
 PAGES = (
-    *("README.md", "CHANGELOG.md"),
-    *("docs/architecture.md", "docs/benchmarks.md", "docs/operating.md", "docs/quality.md", "docs/security.md"),
+    *("README.md", "CHANGELOG.md", "deploy/mosquitto/README.md"),
+    *("docs/architecture.md", "docs/benchmarks.md", "docs/configuration.md", "docs/microphone.md"),
+    *("docs/operating.md", "docs/quality.md", "docs/security.md", "docs/sources.md"),
 )
 PACKAGES = ("protocol", "codec", "export", "gateway", "edge_player")
 # The module of each console script whose lines are tried.
@@ -30,7 +31,7 @@ def commands_of(page: str) -> list[list[str]]:
     """Every line of its shell blocks, cut at pipes, that starts one of our commands."""
     found = []
     for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL):
-        for part in re.split(r"[\n|]", block):
+        for part in re.split(r"[\n|]", block.replace("\\\n", " ")):
             words = shlex.split(part, comments=True)
             while words and "=" in words[0]:
                 words.pop(0)  # an environment variable before the command
@@ -58,7 +59,9 @@ def test_commands_on_the_pages_are_understood(repository: Path, name: str) -> No
             pytest.fail(f"{name}: {shlex.join(words)} ends with {error.code}")
 
 
-@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/operating.md", "docs/security.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/architecture.md", "docs/configuration.md", "docs/operating.md", "docs/security.md"]
+)
 def test_counters_and_settings_on_the_pages_are_names_in_the_code(repository: Path, name: str) -> None:
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", (repository / name).read_text())) - set(PACKAGES)
     sources = (path for package in PACKAGES for path in (repository / package).rglob("*.py"))

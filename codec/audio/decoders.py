@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,9 @@ BLOCK_FRAMES = 8192
 MAX_CHANNELS = 64
 """A header that claims more is no recording of ours; libsndfile alone would allocate for 1024."""
 
+MIN_RATE, MAX_RATE = 1000, 768000
+"""Hz. A header that claims less would become hours of sound, and gigabytes, in the resampler."""
+
 _NOT_BY_SNDFILE = {"MP3", "OPUS"}
 """Formats and subtypes left to FFmpeg. After every read soundfile seeks to where it is; in MP3 that is not exact, and
 the blocks do not fit together (libsndfile 1.2.2: a steady tone comes out 1 to 3 dB lower), in Opus it is slow."""
@@ -30,6 +33,21 @@ formats that see a picture in any text."""
 
 class NotAudioError(Exception):
     """This library cannot read the file, or not any further."""
+
+
+class OutOfRangeError(NotAudioError):
+    """Audio, but of no recording; the text completes the sentence `the file has …`."""
+
+
+class NoSoundTrackError(NotAudioError):
+    """A container that was read and holds no sound, only pictures say."""
+
+
+def _check_range(sample_rate: int, channels: int) -> None:
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise OutOfRangeError(f"{channels} channels, expected 1 to {MAX_CHANNELS}")
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
+        raise OutOfRangeError(f"a sample rate of {sample_rate} Hz, expected {MIN_RATE} to {MAX_RATE}")
 
 
 class FileDecoder(Protocol):
@@ -47,18 +65,32 @@ class FileDecoder(Protocol):
         """Close the file. Safe to call twice."""
 
 
+class ByteSource(Protocol):
+    """Bytes to decode: a file, or a connection that gives some."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, b"" at the end."""
+
+    def close(self) -> None:
+        """Let go of it. Safe to call twice."""
+
+
 def open_sndfile(path: Path) -> FileDecoder:
     """Open with libsndfile. Raises NotAudioError."""
     import soundfile
 
     try:
         # TypeError: by its name libsndfile takes the file for headerless audio, whose rate nobody knows.
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path.absolute())  # it takes `-` for standard input, and closes that
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise NotAudioError(str(error)) from error
-    if file.channels > MAX_CHANNELS or {file.format, file.subtype} & _NOT_BY_SNDFILE:
+    try:
+        if {file.format, file.subtype} & _NOT_BY_SNDFILE:
+            raise NotAudioError(f"{file.format} {file.subtype} is left to FFmpeg")
+        _check_range(file.samplerate, file.channels)
+    except NotAudioError:
         file.close()
-        raise NotAudioError(f"{file.channels} channels of {file.format} {file.subtype}")
+        raise
     return _SndfileDecoder(file)
 
 
@@ -86,18 +118,33 @@ class _SndfileDecoder:
 
 def open_ffmpeg(path: Path) -> FileDecoder:
     """Open with FFmpeg. Raises NotAudioError."""
-    import av
-
     try:
         file = path.open("rb")
     except OSError as error:
         raise NotAudioError(str(error)) from error
+    return open_ffmpeg_object(file)
+
+
+def open_ffmpeg_object(
+    file: ByteSource, *, more_formats: tuple[str, ...] = (), options: Mapping[str, str] | None = None
+) -> FileDecoder:
+    """Open bytes from anywhere with FFmpeg; closes `file` in the end, also where this fails.
+
+    file: with `seek` where FFmpeg may seek; what its `read` raises comes out of the decoder as it is. more_formats:
+    containers besides the usual ones of sound. options: FFmpeg's own, for the container. Raises NotAudioError.
+    """
+    import av
+
+    whitelist = {"format_whitelist": ",".join((_FFMPEG_FORMATS, *more_formats))}
     try:
         # A file object, not a name: FFmpeg reads addresses and commands into names.
-        container = av.open(file, mode="r", options={"format_whitelist": _FFMPEG_FORMATS})
+        container = av.open(file, mode="r", options={**(options or {}), **whitelist})
     except (av.FFmpegError, ValueError) as error:
         file.close()
         raise NotAudioError(str(error)) from error
+    except BaseException:
+        file.close()
+        raise
     try:
         return _FfmpegDecoder(container, file)
     except BaseException:
@@ -106,17 +153,13 @@ def open_ffmpeg(path: Path) -> FileDecoder:
         raise
 
 
-class _Closeable(Protocol):
-    def close(self) -> None: ...
-
-
 class _FfmpegDecoder:
-    def __init__(self, container: av.container.InputContainer, file: _Closeable) -> None:
+    def __init__(self, container: av.container.InputContainer, file: ByteSource) -> None:
         self._container = container
         self._file = file
         self.damaged_packets = 0
         if not container.streams.audio:
-            raise NotAudioError("no audio stream")
+            raise NoSoundTrackError("no audio stream")
         stream = container.streams.audio[0]
         # Container and stream may both be silent about the length.
         if stream.duration is not None and stream.time_base is not None:
@@ -157,8 +200,7 @@ class _FfmpegDecoder:
             for frame in frames:
                 if resampler is None:
                     self.sample_rate, self.channels = frame.sample_rate, len(frame.layout.channels)
-                    if self.channels > MAX_CHANNELS:
-                        raise NotAudioError(f"{self.channels} channels")
+                    _check_range(self.sample_rate, self.channels)
                     resampler = av.AudioResampler("fltp", frame.layout, frame.sample_rate)
                 yield from self._convert(resampler, frame)
 

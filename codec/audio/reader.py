@@ -6,7 +6,8 @@ imported on first use: a player that only writes sound needs neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,12 +15,23 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.audio.decoders import FileDecoder, NotAudioError, open_ffmpeg, open_sndfile
+from codec.audio.decoders import (
+    FileDecoder,
+    NoSoundTrackError,
+    NotAudioError,
+    OutOfRangeError,
+    open_ffmpeg,
+    open_sndfile,
+)
+from codec.audio.kinds import HEAD_BYTES, describe_header_fault, sniff_kind
 from codec.audio.resample import Resampler
 from codec.checks import clean_samples
 from codec.errors import AudioFileError
 
 EXPECTED_KINDS = "WAV/MP3/FLAC/OGG/M4A"
+
+_SHORTFALL = (0.5, 0.02)
+"""Seconds and share of its length that a file may lack unnoticed: MP3 headers count the padding of the encoder too."""
 
 
 class AudioReader:
@@ -27,15 +39,17 @@ class AudioReader:
 
     A context manager, and read once from start to end. `source_rate` and `source_channels` are the file's own;
     `duration_s` is what its header says, or None. `nonfinite_samples` counts NaN, infinite and absurd values that
-    float files may hold, `damaged_packets` what the decoder had to skip. Iterating raises AudioFileError where the
-    file breaks.
+    float files may hold, `damaged_packets` what the decoder had to skip, `missing_s` what the header promised and the
+    file did not hold, known at its end. Iterating raises AudioFileError where the file breaks.
     """
 
     def __init__(self, path: Path, sample_rate: int, decoder: FileDecoder, first_block: NDArray[np.float32]) -> None:
         self.path = path
         self.sample_rate = sample_rate
         self.nonfinite_samples = 0
+        self.missing_s = 0.0
         self._decoder = decoder
+        self._samples_read = 0
         self._first_block: NDArray[np.float32] | None = first_block
         self._resampler = Resampler(decoder.sample_rate, sample_rate)
 
@@ -58,6 +72,18 @@ class AudioReader:
     def damaged_packets(self) -> int:
         """Compressed packets that could not be decoded so far."""
         return self._decoder.damaged_packets
+
+    @property
+    def faults(self) -> str | None:
+        """What was wrong with the file as far as it was read, as one sentence; None: nothing."""
+        found = []
+        if self.nonfinite_samples:
+            found.append(f"{self.nonfinite_samples} samples were not finite or absurdly loud and were replaced")
+        if self.damaged_packets:
+            found.append(f"{self.damaged_packets} packets were damaged and skipped")
+        if self.missing_s:
+            found.append(f"it ends {self.missing_s:.1f} s before the length in its header: it was cut short")
+        return f"{self.path} is damaged: {', '.join(found)}" if found else None
 
     def __enter__(self) -> Self:
         return self
@@ -82,12 +108,21 @@ class AudioReader:
                 block = self._decoder.read()
             except NotAudioError as error:
                 raise AudioFileError(f"{self.path} is damaged: {error}", path=self.path, reason="damaged") from error
+        self._note_shortfall()
         tail = self._resampler.flush()
         if tail.size:
             yield tail
 
+    def _note_shortfall(self) -> None:
+        if self.duration_s is None:
+            return
+        missing_s = self.duration_s - self._samples_read / self.source_rate
+        if missing_s > max(_SHORTFALL[0], _SHORTFALL[1] * self.duration_s):
+            self.missing_s = missing_s
+
     def _convert(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         # Cleaned before the channels are mixed and before the resampler, which would smear one NaN over many samples.
+        self._samples_read += block.shape[0]
         cleaned, replaced = clean_samples(block)
         self.nonfinite_samples += replaced
         mono = cleaned[:, 0] if cleaned.shape[1] == 1 else cleaned.mean(axis=1, dtype=np.float32)
@@ -99,19 +134,23 @@ class AudioReader:
 def open_audio(path: Path | str, sample_rate: int) -> AudioReader:
     """Open a file for streaming as mono at `sample_rate` Hz. Memory stays small however long the file is.
 
-    Raises AudioFileError: no such file, not audio, without any sound.
+    Raises AudioFileError: no such file, not audio, damaged from the start, without any sound.
     """
     path = Path(path)
-    _check_readable(path)
+    head = _read_head(path)
+    refusals: list[NotAudioError] = []
     opened = False
-    for open_decoder in (open_sndfile, open_ffmpeg):
+    # libsndfile would only look into an MP3 to leave it to FFmpeg, and prints what it finds odd to standard error.
+    for open_decoder in (open_ffmpeg,) if sniff_kind(head) == "MP3" else (open_sndfile, open_ffmpeg):
         try:
             decoder = open_decoder(path)
-        except NotAudioError:
+        except NotAudioError as error:
+            refusals.append(error)
             continue
         try:
             first_block = decoder.read()
-        except NotAudioError:
+        except NotAudioError as error:
+            refusals.append(error)
             decoder.close()
             continue
         except BaseException:
@@ -123,7 +162,7 @@ def open_audio(path: Path | str, sample_rate: int) -> AudioReader:
         opened = True
     if opened:
         raise AudioFileError(f"There is no sound in {path}: the file is empty", path=path, reason="empty")
-    raise AudioFileError(f"Unsupported file type — expected {EXPECTED_KINDS} ({path})", path=path, reason="unsupported")
+    raise _explain(path, head, refusals)
 
 
 def read_audio(path: Path | str, sample_rate: int) -> NDArray[np.float32]:
@@ -132,16 +171,40 @@ def read_audio(path: Path | str, sample_rate: int) -> NDArray[np.float32]:
         return np.concatenate(list(reader))
 
 
-def _check_readable(path: Path) -> None:
-    if path.is_dir():
-        raise AudioFileError(f"{path} is a folder, not an audio file", path=path, reason="unreadable")
+def _read_head(path: Path) -> bytes:
+    """The first bytes of a file. Raises AudioFileError: not there, no file, not readable, or without a single byte."""
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioFileError(f"{path} is a folder, not an audio file", path=path, reason="unreadable")
+        if not stat.S_ISREG(mode):  # to open a pipe would wait for its writer, for ever if need be
+            raise AudioFileError(f"{path} is a pipe or a device, not an audio file", path=path, reason="unreadable")
         with path.open("rb") as file:
-            empty = not file.read(1)
+            head = file.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise AudioFileError(f"File not found at {path}", path=path, reason="missing") from error
     except OSError as error:
         text = f"Cannot read {path}: {error.strerror or error}"
         raise AudioFileError(text, path=path, reason="unreadable") from error
-    if empty:
+    except ValueError as error:  # a zero byte in the name
+        raise AudioFileError(f"Cannot read {str(path)!r}: {error}", path=path, reason="unreadable") from error
+    if not head:
         raise AudioFileError(f"There is no sound in {path}: the file is empty", path=path, reason="empty")
+    return head
+
+
+def _explain(path: Path, head: bytes, refusals: Sequence[NotAudioError]) -> AudioFileError:
+    """Why no library could read it, as closely as can be told."""
+    for refusal in refusals:
+        if isinstance(refusal, OutOfRangeError):
+            return AudioFileError(f"{path} has {refusal}", path=path, reason="unsupported")
+        if isinstance(refusal, NoSoundTrackError):
+            text = f"There is no sound in {path}: it holds no audio track; choose a file with one"
+            return AudioFileError(text, path=path, reason="empty")
+    kind = sniff_kind(head)
+    if kind is not None:
+        fault = describe_header_fault(head) or "it is damaged or cut short"
+        text = f"{path} begins as {kind} but cannot be read: {fault}; copy or export it again"
+        return AudioFileError(text, path=path, reason="damaged")
+    text = f"Unsupported file type — expected {EXPECTED_KINDS} ({path})"
+    return AudioFileError(text, path=path, reason="unsupported")

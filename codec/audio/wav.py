@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,20 +29,29 @@ HEADER_INTERVAL_S = 1.0
 class WavWriter:
     """Mono PCM16. Use as a context manager; not reusable. For one thread at a time.
 
-    `clipped_samples` counts samples beyond full scale and NaN, which becomes 0.
+    `clipped_samples` counts samples beyond full scale and NaN, which becomes 0. A file that can take no more (a full
+    disk) stays a valid one of all that went in; where not even the header did, no file is left.
     """
 
     def __init__(self, path: Path | str, sample_rate: int) -> None:
         self.path = Path(path)
         self.sample_rate = sample_rate
-        self.samples_written = 0
         self.clipped_samples = 0
+        self._data_bytes = 0
         self._header_at = 0
         try:
-            self._file = self.path.open("wb")
+            # Unbuffered: a buffer that a full disk refused once is tried again before every later write and seek, so
+            # that not even the header could be brought up to date any more.
+            self._file = self.path.open("wb", buffering=0)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise self._refusal(error) from error
+        try:
+            self._is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
             self._write_header()
         except OSError as error:
-            raise OutputFileError(f"Cannot write {self.path}: {error.strerror or error}") from error
+            self._file.close()
+            self.remove()
+            raise self._refusal(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +60,11 @@ class WavWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def samples_written(self) -> int:
+        """What the file holds so far."""
+        return self._data_bytes // _BYTES_PER_SAMPLE
 
     @property
     def duration_s(self) -> float:
@@ -63,22 +81,39 @@ class WavWriter:
             self.clipped_samples += int(block.size - np.count_nonzero(fine))
             block = np.clip(np.where(np.isnan(block), np.float32(0), block), -1.0, 1.0)
         try:
-            self._file.write(np.rint(block * _FULL_SCALE).astype("<i2").tobytes())
-            self.samples_written += block.size
+            for written in self._write_all(np.rint(block * _FULL_SCALE).astype("<i2").tobytes()):
+                self._data_bytes += written
             if self.samples_written - self._header_at >= HEADER_INTERVAL_S * self.sample_rate:
                 self._write_header()
         except OSError as error:
-            raise OutputFileError(f"Cannot write {self.path}: {error.strerror or error}") from error
+            raise self._refusal(error) from error
 
     def close(self) -> None:
-        """Write the final sizes and close. Safe to call twice."""
+        """Write the final sizes and close. Safe to call twice. Raises OutputFileError; the file is closed even so."""
         if self._file.closed:
             return
         try:
-            self._write_header()
-            self._file.close()
+            with self._file:
+                self._write_header()
         except OSError as error:
-            raise OutputFileError(f"Cannot write {self.path}: {error.strerror or error}") from error
+            raise self._refusal(error) from error
+
+    def remove(self) -> None:
+        """Take the file away again; a pipe or a device stays."""
+        if self._is_regular and not self.path.is_symlink():
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+    def _refusal(self, error: OSError | ValueError) -> OutputFileError:
+        return OutputFileError(f"Cannot write {self.path}: {getattr(error, 'strerror', None) or error}")
+
+    def _write_all(self, data: bytes) -> Iterator[int]:
+        """Write all of it, and yield how much went in each time: a disk that fills up takes a part of it first."""
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            yield written
+            view = view[written:]
 
     def _write_header(self) -> None:
         data_bytes = min(self.samples_written * _BYTES_PER_SAMPLE, _MAX_DATA_BYTES)
@@ -98,11 +133,10 @@ class WavWriter:
             b"data",
             data_bytes,
         )
-        if self._file.seekable():
+        if self._is_regular:
             self._file.seek(0)
-            self._file.write(header)
-            self._file.seek(0, 2)
-        elif self.samples_written == 0 and self._header_at == 0:
-            self._file.write(header)  # a pipe: sizes stay 0, which readers of pipes ignore
-        self._file.flush()
+            sum(self._write_all(header))
+            self._file.seek(HEADER_BYTES + self._data_bytes)
+        elif self._data_bytes == 0 and self._header_at == 0:
+            sum(self._write_all(header))  # a pipe: sizes stay 0, which readers of pipes ignore
         self._header_at = self.samples_written

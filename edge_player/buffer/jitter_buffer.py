@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from edge_player.buffer.frame_store import FrameStore
 from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Wait
+from edge_player.buffer.lateness import Lateness
 from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 from protocol.sequence import extend_serial
@@ -69,6 +70,7 @@ class JitterBuffer:
         self._give_up_at: float | None = None
         self._newest_end: dict[int, int] = {}
         self._held: _Held | None = None
+        self._lateness = Lateness()
 
     # -- what is known now
 
@@ -162,6 +164,7 @@ class JitterBuffer:
         if stored:
             self._held = None
             self.stats.accepted += 1
+            self._lateness.note_in_time()
             self.stats.overlaps += bool(known)
             self._note_order(index, count, tier)
             return InsertResult.ACCEPTED
@@ -169,6 +172,12 @@ class JitterBuffer:
             self.stats.duplicates += 1
             return InsertResult.DUPLICATE
         self.stats.late += 1
+        if self._phase is _Phase.PLAYING and self._lateness.note_late(received_at):
+            # Not all of it is late, but some of it again and again: a pause once is better than a stutter for ever.
+            self.stats.relocks += 1
+            self._rebuffer(
+                received_at + self.config.playout_delay_s + (self._next - index) * self.config.frame_duration_s
+            )
         return InsertResult.LATE
 
     def _adjust_start(self, index: int, count: int, received_at: float) -> None:

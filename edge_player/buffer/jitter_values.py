@@ -102,7 +102,8 @@ class JitterStats:
     """Counters that only rise. Packets, except where the name says frames.
 
     overlaps: packets of which some frames were here before and some were new. gaps: holes seen on arrival (a reordered
-    packet may fill one later). relocks: play-out moved later because all that came was late. resyncs: jumps.
+    packet may fill one later). relocks: play-out moved later because all that came was late, or some of it again and
+    again. resyncs: jumps.
     """
 
     accepted: int = 0

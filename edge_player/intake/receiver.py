@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from codec.spec import CodecSpec
 from edge_player.buffer.capture_clock import CaptureClock
@@ -13,64 +12,34 @@ from edge_player.buffer.jitter_buffer import JitterConfig
 from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import ModelMismatchError, PlayerError
 from edge_player.intake.inbox import InboxKind, InboxMessage
+from edge_player.intake.receiver_values import ReceiverConfig, ReceiverStats, StreamState
 from edge_player.intake.tiers import TierMap
 from edge_player.render.decoder import check_identity
 from protocol.epoch import epoch_low7
-from protocol.errors import ManifestError, MessageError, PacketError
-from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, decode_event
+from protocol.errors import Fault, ManifestError, MessageError, PacketError
+from protocol.event import (
+    ClockReport,
+    SourceResumed,
+    SourceStalled,
+    StreamGap,
+    StreamStarted,
+    StreamStopped,
+    decode_event,
+)
 from protocol.manifest import StreamManifest, decode_manifest
 from protocol.packet import PacketLimits, decode_packet
-from protocol.status import State, StatusMessage, decode_status
+from protocol.sequence import serial_distance, to_serial
+from protocol.status import StatusMessage, decode_status
 
 logger = logging.getLogger(__name__)
 
 EARLY_PACKETS = 64
 """Packets kept while their manifest is still on its way; the oldest give way."""
 
+SOURCE_STALLED = "the source of the stream gives no sound"
+
 KNOWN_EPOCHS = 32
 """Past epochs remembered, so that an old manifest delivered again is not taken for a new one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiverConfig:
-    """stream: its id. layers: play the first so many only, None for all. playout_delay_ms: None for the manifest's.
-    slack_s: as in JitterConfig.
-    """
-
-    stream: str
-    layers: int | None = None
-    playout_delay_ms: int | None = None
-    slack_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """How the player stands to its stream, as its status says it. `error` is set when it was refused."""
-
-    state: State
-    reason: str | None = None
-    epoch: int | None = None
-    error: PlayerError | None = None
-
-
-@dataclass(slots=True)
-class ReceiverStats:
-    """Counters that only rise. Messages, except where the name says frames."""
-
-    packets_received: int = 0
-    packets_bad: int = 0
-    packets_retained: int = 0
-    packets_early: int = 0
-    packets_unexpected: int = 0
-    manifests: int = 0
-    manifests_bad: int = 0
-    manifests_refused: int = 0
-    events: int = 0
-    events_bad: int = 0
-    statuses_bad: int = 0
-    clock_reports: int = 0
-    sender_gaps: int = 0
-    sender_gap_frames: int = 0
 
 
 class Receiver:
@@ -104,6 +73,7 @@ class Receiver:
         self._gateway: tuple[str, StatusMessage | None] | None = None
         self.over = False
         """Whether the newest epoch has ended, by its own word, or its manifest was taken away."""
+        self._stalled_at: int | None = None  # first frame that its source did not give, while it stalls
         self.gateway_gone = False
         """Whether the broker says that the gateway of the newest epoch is offline."""
 
@@ -170,6 +140,7 @@ class Receiver:
         limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
         self._limits.appendleft((epoch_low7(manifest.epoch), limits))
         self.over = self.gateway_gone = False
+        self._stalled_at = None
         if self._gateway is None or self._gateway[0] != manifest.gateway_id:
             self._gateway = (manifest.gateway_id, None)
         self._follow(plan.tiers.wanted_tiers, manifest.gateway_id)
@@ -189,13 +160,17 @@ class Receiver:
 
     def _plan(self, manifest: StreamManifest) -> EpochPlan:
         delay_ms = self._config.playout_delay_ms
+        delay_ms = manifest.playout_delay_ms if delay_ms is None else delay_ms
+        delay_ms += self._config.playout_offset_ms
+        if delay_ms < 0:
+            logger.warning("stream %s: its delay and our offset come to %d ms; playing at 0", manifest.stream, delay_ms)
         return EpochPlan(
             epoch=manifest.epoch,
             first_frame=manifest.first_frame,
             tiers=TierMap(manifest.tiers, num_layers=self._spec.num_layers, layers=self._config.layers),
             jitter=JitterConfig(
                 frame_duration_s=self._spec.frame_duration_s,
-                playout_delay_s=(manifest.playout_delay_ms if delay_ms is None else delay_ms) / 1000.0,
+                playout_delay_s=max(0, delay_ms) / 1000.0,
                 frames_per_packet=manifest.frames_per_packet,
                 slack_s=self._config.slack_s,
             ),
@@ -229,6 +204,8 @@ class Receiver:
                 continue
             if packet.epoch == epoch:
                 self._timeline.insert(packet, message.received_at, tier=message.tier)
+                if self._stalled_at is not None and epoch == self._limits[0][0]:
+                    self._on_sound(packet.first_frame)
                 return
             if len(self._limits) == 1 or epoch == self._limits[-1][0]:
                 self.stats.packets_unexpected += 1
@@ -242,8 +219,11 @@ class Receiver:
         try:
             event = decode_event(message.payload)
         except MessageError as error:
-            self.stats.events_bad += 1
-            logger.debug("stream %s: bad event: %s", self._config.stream, error)
+            if error.reason is Fault.UNKNOWN:
+                self.stats.events_unknown += 1  # of a later version, and no fault
+            else:
+                self.stats.events_bad += 1
+            logger.debug("stream %s: event ignored: %s", self._config.stream, error)
             return
         if isinstance(event, ClockReport):
             self.stats.clock_reports += 1
@@ -259,6 +239,28 @@ class Receiver:
         elif isinstance(event, StreamGap):
             self.stats.sender_gaps += 1
             self.stats.sender_gap_frames += event.frames
+        elif isinstance(event, SourceStalled):
+            if event.epoch == self._timeline.newest_epoch and not self.over:
+                self._on_stall(event.frame)
+        elif isinstance(event, SourceResumed) and event.epoch == self._timeline.newest_epoch:
+            self._on_resumed()
+
+    def _on_stall(self, frame: int) -> None:
+        if self._stalled_at is None:
+            self.stats.source_stalls += 1
+        self._stalled_at = frame
+        self._set_state(StreamState("waiting", SOURCE_STALLED, self._timeline.newest_epoch))
+
+    def _on_sound(self, first_frame: int) -> None:
+        """A packet came during a stall: one from before it, that the event overtook, or the first after it."""
+        if self._stalled_at is not None and serial_distance(to_serial(self._stalled_at), first_frame) >= 0:
+            self._on_resumed()
+
+    def _on_resumed(self) -> None:
+        if self._stalled_at is not None:
+            self._stalled_at = None
+            if not self.over and not self.gateway_gone:
+                self._set_state(StreamState("online", None, self._timeline.newest_epoch))
 
     # -- the gateway
 
@@ -282,7 +284,12 @@ class Receiver:
         if self.gateway_gone:
             self._set_state(StreamState("waiting", f"the gateway {gateway_id} is offline", newest))
         elif status.state == "online":
+            self._stalled_at = None
             self._set_state(StreamState("online", None, newest))
+        elif status.state == "waiting" and status.epoch == newest and self._state.state == "online":
+            # For who came while the source stalls, and missed the event. No frame is named: any packet ends it.
+            self._stalled_at = 0
+            self._set_state(StreamState("waiting", SOURCE_STALLED, newest))
 
     def _set_state(self, state: StreamState) -> None:
         if state != self._state:

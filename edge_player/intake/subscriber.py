@@ -29,6 +29,11 @@ class Subscriber:
         self._inbox = inbox
         self._known: set[str] = set()
 
+    @property
+    def essential(self) -> tuple[str, ...]:
+        """The topics without which there is nothing to play."""
+        return (self._topics.tokens(self._stream, 0), self._topics.manifest(self._stream))
+
     def start(self) -> None:
         """Manifest, events, and tier 0, which every stream has: a stream that is just starting loses nothing."""
         self._subscribe(self._topics.event(self._stream), InboxKind.EVENT)

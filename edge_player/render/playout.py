@@ -15,6 +15,7 @@ from edge_player.buffer.timeline import EpochPlan, EpochTrack, Timeline
 from edge_player.render.concealment import Concealer
 from edge_player.render.decoder import FrameDecoder, prime
 from edge_player.render.ring import PcmRing
+from edge_player.render.volume import Volume
 from protocol.service import Percentiles
 
 RING_FRAMES = 4
@@ -25,11 +26,13 @@ RING_FRAMES = 4
 class PlayoutStats:
     """latency_ms: capture of a frame's first sample until that sample leaves the sink, codec delay included.
 
-    decoder_resets: cold starts of the decoder. first_sound_at: the player's clock, seconds; None before it.
+    decoder_resets: cold starts of the decoder. rate_changes: how often the sink went on at another sample rate.
+    first_sound_at: the player's clock, seconds; None before it.
     """
 
     latency_ms: Percentiles = field(default_factory=Percentiles)
     decoder_resets: int = 0
+    rate_changes: int = 0
     first_sound_at: float | None = None
 
 
@@ -45,15 +48,25 @@ class Playout:
         sink_rate: int,
         lead_s: float,
         sink_latency_s: Callable[[], float] = lambda: 0.0,
+        sink_rate_now: Callable[[], int] | None = None,
+        on_new_ring: Callable[[PcmRing, int], None] = lambda ring, rate: None,
+        volume: Volume | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
-        """`sink_rate` in Hz. `lead_s`: the ring is kept at least so full. `utc` in seconds, for latency only."""
+        """`sink_rate` in Hz. `lead_s`: the ring is kept at least so full. `utc` in seconds, for latency only.
+
+        `sink_rate_now`: for a sink whose rate may change; `on_new_ring(ring, rate)` then hands it what it is to read.
+        """
         spec = decoder.spec
         self.stats = PlayoutStats()
         self._timeline = timeline
         self._decoder = decoder
         self._ring = ring
         self._sink_rate = sink_rate
+        self._sink_rate_now = sink_rate_now
+        self._on_new_ring = on_new_ring
+        self._volume = volume or Volume()
+        self._lead_s = lead_s
         self._lead_samples = round(lead_s * sink_rate)
         self._sink_latency_s = sink_latency_s
         self._utc = utc
@@ -68,12 +81,19 @@ class Playout:
         """Samples the ring of such a play-out needs."""
         return round((lead_s + RING_FRAMES * frame_duration_s) * sink_rate)
 
+    @property
+    def ring(self) -> PcmRing:
+        """The one that is filled now."""
+        return self._ring
+
     def switch(self, plan: EpochPlan) -> None:
         """Another epoch starts to play: nothing of the old one is held over. Given to the Timeline."""
         self._concealer.reset()
 
     def step(self, now: float) -> float | None:
         """Fill the ring up to its lead. Returns when to come again (the clock of `now`), None: when told so."""
+        if self._sink_rate_now is not None and (rate := self._sink_rate_now()) != self._sink_rate:
+            self._change_rate(rate)
         while self._ring.level <= self._lead_samples:
             item = self._timeline.pull(now)
             if isinstance(item, Wait):
@@ -87,10 +107,25 @@ class Playout:
                 self._conceal(item, track)
         return now + (self._ring.level - self._lead_samples) / self._sink_rate
 
+    def _change_rate(self, rate: int) -> None:
+        """The card came back at another rate. What waits is of the old one; as much silence takes its place, so that
+        the frames that follow are heard when they are due."""
+        waiting_s = (self._ring.level + self._resampler.delay_samples) / self._sink_rate
+        self.stats.rate_changes += 1
+        self._sink_rate = rate
+        self._lead_samples = round(self._lead_s * rate)
+        self._resampler = Resampler(self._resampler.in_rate, rate)
+        frame_duration_s = self._frame_size / self._resampler.in_rate
+        self._ring = self._ring.successor(
+            self.ring_capacity(frame_duration_s=frame_duration_s, sink_rate=rate, lead_s=self._lead_s)
+        )
+        self._ring.write(np.zeros(min(self._ring.free, round(waiting_s * rate)), dtype=np.float32))
+        self._on_new_ring(self._ring, rate)
+
     def _pause(self) -> None:
         """Nothing is due: what the resampler still holds goes out, and an empty ring is no underrun."""
         if self._ring.active:
-            self._ring.write(self._resampler.flush())
+            self._ring.write(self._volume.apply(self._resampler.flush(), self._sink_rate))
             self._ring.active = False
 
     def _play(self, item: Ready, track: EpochTrack, now: float) -> None:
@@ -128,7 +163,7 @@ class Playout:
         self.stats.latency_ms.add(heard_at * 1000.0 - plan.capture.captured_at_ms(item.frame_index))
 
     def _write(self, samples: NDArray[np.float32]) -> None:
-        converted = self._resampler.process(samples)
+        converted = self._volume.apply(self._resampler.process(samples), self._sink_rate)
         written = self._ring.write(converted)
         assert written == len(converted), "the ring is made for one frame more than the lead"
         self._ring.active = True

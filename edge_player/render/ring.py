@@ -81,8 +81,15 @@ class PcmRing:
             self._starving = True
             self.underruns += 1
 
-    def discard(self) -> int:
-        """Throw away what waits; returns how many samples. Reader thread only, or while nobody reads."""
-        dropped = self.level
+    def drop(self, count: int) -> int:
+        """Pass over up to `count` samples; returns how many there were. Reader thread only."""
+        dropped = min(count, self.level)
         self._read += dropped
         return dropped
+
+    def successor(self, capacity: int) -> PcmRing:
+        """An empty ring of another size that counts on from here and of which as much is due. Writer thread only."""
+        ring = PcmRing(capacity)
+        ring.active = self.active
+        ring.underruns, ring.underrun_samples = self.underruns, self.underrun_samples
+        return ring

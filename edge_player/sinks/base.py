@@ -13,7 +13,7 @@ class AudioSink(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """Hz; the ring holds samples at this rate."""
+        """Hz; the ring holds samples at this rate. A card may come back at another one: see `attach`."""
 
     @property
     def lead_s(self) -> float:
@@ -37,6 +37,9 @@ class AudioSink(Protocol):
 
     def start(self, ring: PcmRing) -> None:
         """Begin to empty `ring`. Raises SinkError."""
+
+    def attach(self, ring: PcmRing, sample_rate: int) -> None:
+        """Go on with another ring, made because `sample_rate` has changed. From the thread that fills it."""
 
     def stop(self) -> None:
         """End at once, close everything."""

@@ -32,7 +32,10 @@ class NullSink(PacedSink):
 
 
 class WavSink(PacedSink):
-    """PCM16 at the codec's rate. Starts with the first sound, keeps pauses up to 10 s, ends with the last sound."""
+    """PCM16 at the codec's rate. Starts with the first sound, keeps pauses up to 10 s, ends with the last sound.
+
+    The file is made at once, so that a wrong path is known at once, and taken away again if no sound came.
+    """
 
     def __init__(self, path: Path, sample_rate: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(sample_rate, clock=clock)
@@ -50,7 +53,7 @@ class WavSink(PacedSink):
         try:
             self._writer = WavWriter(self._path, self.sample_rate)
         except OutputFileError as error:
-            raise SinkError(f"{error}: choose another file with --out") from error
+            raise _as_sink_error(error) from error
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """Append, after the pause before it."""
@@ -60,7 +63,7 @@ class WavSink(PacedSink):
                 self._writer.write(np.zeros(min(self._pause, self._longest_pause), dtype=np.float32))
             self._writer.write(samples)
         except OutputFileError as error:
-            raise SinkError(str(error)) from error
+            raise _as_sink_error(error) from error
         self._pause = 0
 
     def idle(self, samples: int) -> None:
@@ -68,13 +71,24 @@ class WavSink(PacedSink):
         self._pause = min(self._pause + samples, self._longest_pause)
 
     def close(self) -> None:
-        """Write the final header."""
-        if self._writer is not None:
-            self._writer.close()
+        """Write the final header. What goes wrong is in `failure`: the rest of the player is still to be stopped."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+        except OutputFileError as error:
+            self._failure = self._failure or _as_sink_error(error)
+        if writer.samples_written == 0:
+            writer.remove()
 
     @property
     def _longest_pause(self) -> int:
         return round(MAX_SILENCE_S * self.sample_rate)
+
+
+def _as_sink_error(error: OutputFileError) -> SinkError:
+    return SinkError(f"{error}; make room there or choose another file with --out")
 
 
 class PipeSink(PacedSink):

@@ -101,6 +101,10 @@ class PacedSink:
         self._ring = ring
         self._origin = self._clock()
 
+    def attach(self, ring: PcmRing, sample_rate: int) -> None:
+        """Never called: the rate of a file does not change."""
+        raise RuntimeError(f"{self.description} is written at {self._sample_rate} Hz, not {sample_rate} Hz")
+
     def stop(self) -> None:
         """End at once, close everything. Safe to call twice."""
         self._stop.set()

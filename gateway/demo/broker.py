@@ -174,7 +174,7 @@ def _mosquitto_command(
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     program = find_mosquitto()
     assert program is not None
-    return [*_die_with_parent(), program, "-c", str(path)]
+    return [*die_with_parent(), program, "-c", str(path)]
 
 
 def _mosquitto_passwords(directory: Path, users: Mapping[str, str]) -> Path:
@@ -216,8 +216,8 @@ def _amqtt_passwords(directory: Path, users: Mapping[str, str]) -> Path:
     return path
 
 
-def _die_with_parent() -> list[str]:
-    """A wrapper that ends the broker when we are killed and cannot stop it; util-linux, hence on every Debian."""
+def die_with_parent() -> list[str]:
+    """A wrapper that ends a child when we are killed and cannot stop it; util-linux, hence on every Debian."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv is not None else []
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import gateway
+from gateway.demo.broker import die_with_parent
 from gateway.errors import DemoError
 from protocol.service import ExitCode
 
@@ -32,7 +33,7 @@ class ChildProcess:
 
     def __init__(self, name: str, module: str, arguments: Sequence[str], *, log: Path) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = [*die_with_parent(), sys.executable, "-m", module, *arguments]
         self._log_path = log
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None

@@ -1,23 +1,27 @@
-"""Where the audio comes from: a file, a directory, standard input, a microphone."""
+"""Where the audio comes from: files, play lists, addresses on the network, standard input, a microphone."""
 
 from __future__ import annotations
 
 from gateway.sources.base import AudioBlock, AudioSource
+from gateway.sources.card.microphone import MicSource
+from gateway.sources.conditioned import ConditionedSource
 from gateway.sources.files import DirectorySource, FileSource
-from gateway.sources.microphone import InputDevice, MicSource, list_input_devices
 from gateway.sources.pipe import PipeSource
-from gateway.sources.ring import BlockRing
 from gateway.sources.select import select_source
+from gateway.sources.series import SeriesSource
+from gateway.sources.web.address import AddressSource
+from gateway.sources.web.stream import NetworkSource
 
 __all__ = [
+    "AddressSource",
     "AudioBlock",
     "AudioSource",
-    "BlockRing",
+    "ConditionedSource",
     "DirectorySource",
     "FileSource",
-    "InputDevice",
     "MicSource",
+    "NetworkSource",
     "PipeSource",
-    "list_input_devices",
+    "SeriesSource",
     "select_source",
 ]

@@ -22,17 +22,19 @@ class AudioBlock:
     captured_at: when the first of them was recorded, in seconds of the pipeline's monotonic clock; None where the
         samples have no time of their own (a file): then the pacer gives them one.
     lost_samples: how many samples, at the codec's rate, the source dropped right before this block.
+    clipped_samples: how many stood at full scale before the source mixed and resampled; None where it did not look.
     """
 
     samples: NDArray[np.float32]
     captured_at: float | None = None
     lost_samples: int = 0
+    clipped_samples: int | None = None
 
 
 class AudioSource(Protocol):
     """Audio to send. A context manager, not reusable: entering it opens the file or the device.
 
-    Entering raises SourceError, MicrophoneError or the codec's AudioFileError, so a wrong path is known before
+    Entering raises SourceError, the codec's AudioFileError or SoundCardError, so a wrong path is known before
     anything is announced. `blocks` runs on the encoder worker's thread.
     """
 

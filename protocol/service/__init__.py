@@ -13,16 +13,18 @@ from protocol.service.arguments import (
     run_command_line,
     setting_flags,
 )
-from protocol.service.check import CheckReport, CheckStep
+from protocol.service.board import engine_finding, provider_finding, speed_finding, time_frames
+from protocol.service.check import CheckReport, CheckStep, Finding
 from protocol.service.command import run_command
 from protocol.service.config import load_config
+from protocol.service.config_command import add_config_command
 from protocol.service.counters import counters_snapshot
 from protocol.service.errors import ConfigError, ServiceError
 from protocol.service.exit_codes import EXIT_CODES_HELP, ExitCode
 from protocol.service.identity import device_id
 from protocol.service.logs import configure_logging
 from protocol.service.percentiles import Percentiles, PercentileSnapshot
-from protocol.service.stats_file import Stats, write_stats
+from protocol.service.stats_file import Stats, stats_at_the_end, write_stats
 from protocol.service.stop_signal import StopSignal
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "CheckStep",
     "ConfigError",
     "ExitCode",
+    "Finding",
     "PercentileSnapshot",
     "Percentiles",
     "ServiceError",
@@ -39,16 +42,22 @@ __all__ = [
     "add_broker_arguments",
     "add_command",
     "add_common_arguments",
+    "add_config_command",
     "add_process_arguments",
     "add_stream_arguments",
     "configure_logging",
     "counters_snapshot",
     "device_id",
     "distribution_version",
+    "engine_finding",
     "load_config",
     "parse_duration",
+    "provider_finding",
     "run_command",
     "run_command_line",
     "setting_flags",
+    "speed_finding",
+    "stats_at_the_end",
+    "time_frames",
     "write_stats",
 ]

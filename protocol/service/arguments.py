@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from protocol.service.command import run_command
+from protocol.service.command import own_process, run_command
 from protocol.service.exit_codes import EXIT_CODES_HELP
 
 DISTRIBUTION = "voxwire"
@@ -46,10 +46,12 @@ def add_command(
 
 
 def run_command_line(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
-    """Parse `argv` (None: the process's own), run the subcommand and return the exit code.
+    """Parse `argv` (None: the process's own, and we own the process), run the subcommand, return the exit code.
 
     `--help` and usage errors leave by SystemExit, as argparse does; see `run_command` for all other errors.
     """
+    if argv is None:
+        own_process()
     arguments = parser.parse_args(argv)
     return run_command(lambda: arguments.run(arguments))
 
@@ -65,10 +67,14 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
 
 
 def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --broker, --username, --password-file and --cafile."""
+    """Add --broker, --username, --password-file, the TLS files and --tls-min."""
     group = parser.add_argument_group("broker")
     group.add_argument(
-        "--broker", dest="broker.url", metavar="URL", help="mqtt://[user:password@]host[:port] or mqtts://…"
+        "--broker",
+        dest="broker.url",
+        metavar="URL",
+        help="mqtt://[user:password@]host[:port], mqtts://… (TLS), ws://… or wss://… (WebSocket); several, with commas "
+        "between them, are tried in turn",
     )
     group.add_argument("--username", dest="broker.username", metavar="NAME", help="to log in with")
     group.add_argument(
@@ -76,6 +82,13 @@ def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--cafile", dest="broker.ca_file", type=Path, metavar="FILE", help="certificate authority of the broker"
+    )
+    group.add_argument(
+        "--certfile", dest="broker.cert_file", type=Path, metavar="FILE", help="our own certificate, to show the broker"
+    )
+    group.add_argument("--keyfile", dest="broker.key_file", type=Path, metavar="FILE", help="key of --certfile")
+    group.add_argument(
+        "--tls-min", dest="broker.tls_min", choices=("1.2", "1.3"), help="oldest version of TLS (default: 1.2)"
     )
 
 

@@ -106,9 +106,12 @@ def _coerce_float(value: object, *, from_text: bool) -> float:
 
 
 def _coerce_path(value: object, folder: Path | None) -> Path:
-    if not isinstance(value, (str, Path)) or not str(value):
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
         raise ValueError(f"a path, got {value!r}")
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:  # ~somebody, whom this machine does not know
+        raise ValueError(f"a path, got {value!r} (a file that is named so: ./{value})") from error
     return path if folder is None or path.is_absolute() else folder / path
 
 

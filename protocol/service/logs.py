@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 
+from protocol.service.command import printable
+
 _TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HANDLER_NAME = "voxwire"
@@ -29,6 +31,13 @@ class JsonFormatter(logging.Formatter):
         return json_module.dumps(entry, ensure_ascii=False, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """One line a record, whatever the names in it: a line break in a file's name must not look like a second record."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+
 def configure_logging(level: str, *, json: bool) -> None:
     """Send the log to standard error, at `level` (debug, info, warning, error) and above.
 
@@ -39,7 +48,7 @@ def configure_logging(level: str, *, json: bool) -> None:
         raise ValueError(f"log level must be debug, info, warning or error, got {level!r}")
     handler = logging.StreamHandler(sys.stderr)
     handler.set_name(_HANDLER_NAME)
-    handler.setFormatter(JsonFormatter() if json else logging.Formatter(_TEXT_FORMAT))
+    handler.setFormatter(JsonFormatter() if json else TextFormatter(_TEXT_FORMAT))
     root = logging.getLogger()
     for old in [other for other in root.handlers if other.get_name() == _HANDLER_NAME]:
         root.removeHandler(old)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +14,28 @@ from protocol.service.errors import ServiceError
 
 Stats: TypeAlias = dict[str, int | float | str]
 """Counters and figures by name, flat, ready for JSON."""
+
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def stats_at_the_end(path: Path | None, take: Callable[[], Stats]) -> Iterator[None]:
+    """On leaving the block, whatever the reason, write what `take` returns to `path`; None: nowhere.
+
+    Raises ServiceError where that fails, unless the block has failed by itself: then its own error is what counts.
+    """
+    try:
+        yield
+    except BaseException:
+        if path is not None:
+            try:
+                write_stats(path, take())
+            except ServiceError as error:
+                logger.warning("%s", error)
+        raise
+    if path is not None:
+        write_stats(path, take())
 
 
 def write_stats(path: Path, stats: Stats) -> None:
@@ -21,8 +46,12 @@ def write_stats(path: Path, stats: Stats) -> None:
             path.write_text(text, encoding="utf-8")
             return
         partial = path.with_name(f"{path.name}.part")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, path)
+        except OSError:
+            partial.unlink(missing_ok=True)  # half of it, where the disk is full
+            raise
     except OSError as error:
         raise ServiceError(
             f"Cannot write the statistics to {path}: {error.strerror or error}; name another file with --stats-file"

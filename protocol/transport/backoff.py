@@ -10,7 +10,7 @@ from typing import Final
 FIRST_DELAY_S: Final = 0.25
 MAX_DELAY_S: Final = 3.0
 STABLE_AFTER_S: Final = 10.0  # a connection that lived so long was a good one: start from the first delay again
-REFUSED_DELAY_S: Final = (30.0, 60.0)  # a wrong password does not become right by asking often
+REFUSED_DELAY_S: Final = (30.0, 60.0)  # for a person or a clock to put right what is wrong
 MAX_SHORT_LIVES: Final = 4  # connections in a row, each lost before it was stable: somebody throws us out
 TAKEN_OVER_DELAY_S: Final = (5.0, 15.0)  # two devices with one id would otherwise throw each other out for ever
 
@@ -26,6 +26,11 @@ class EndReason(Enum):
     LOGIN_REFUSED = "login refused"
     REFUSED = "refused"
     TAKEN_OVER = "taken over"
+    TLS_REFUSED = "TLS refused"
+
+
+REFUSALS: Final = frozenset({EndReason.LOGIN_REFUSED, EndReason.TLS_REFUSED})
+"""What does not become right by asking often."""
 
 
 class Backoff:
@@ -43,7 +48,7 @@ class Backoff:
 
     def next_delay(self, reason: EndReason, *, lived_s: float = 0.0) -> float:
         """Seconds to wait after an attempt that ended so; `lived_s` is how long it was connected."""
-        if reason is EndReason.LOGIN_REFUSED:
+        if reason in REFUSALS:
             return self._uniform(*REFUSED_DELAY_S)
         if lived_s >= STABLE_AFTER_S:
             self._failures = 0

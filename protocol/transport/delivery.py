@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from protocol.transport.answers import Objection
 from protocol.transport.outbox import MAX_RELIABLE_ATTEMPTS, Outbox, Outgoing
+from protocol.transport.permissions import Permissions
 from protocol.transport.send_window import SendWindow
 from protocol.transport.session import Session
 
@@ -37,6 +39,7 @@ class Delivery:
     def __init__(
         self,
         changed: threading.Condition,
+        permissions: Permissions,
         *,
         capacity: int,
         max_age_s: float,
@@ -44,6 +47,7 @@ class Delivery:
         clock: Callable[[], float],
     ) -> None:
         self._changed = changed
+        self._permissions = permissions
         self._clock = clock
         self._outbox = Outbox(capacity, max_age_s)
         self._window = SendWindow(window)
@@ -72,14 +76,20 @@ class Delivery:
         while (message := self._next(session)) is not None:
             size = len(message.payload) + len(message.topic.encode()) + PUBLISH_OVERHEAD_BYTES
             if size > session.broker_packet_bytes:
-                self._refused(message, f"{size} bytes are more than the {session.broker_packet_bytes} the broker takes")
+                why = f"{size} bytes are more than the {session.broker_packet_bytes} the broker takes"
+                with self._changed:
+                    first = message.reliable or self._outbox.dropped.refused == 0
+                    self._count_refused(message)
+                _say_refused(message, why, first=first)
                 continue
+            message.qos = self._permissions.qos_for(message.topic, message.qos)
             packet = session.publish(message)
             with self._changed:
                 message.attempts += 1
                 if packet is None:
                     self._outbox.put_back([message])
                     return
+                self._permissions.published(message.topic, message.payload)
                 self._window.sent(message, packet_id=packet.packet_id, is_written=packet.is_written)
                 self._collect_written()
         with self._changed:
@@ -89,16 +99,21 @@ class Delivery:
     def wants_write(self) -> bool:
         """Does a QoS 0 message wait for the socket to become writable?"""
         with self._changed:
-            return self._outbox.next_live_qos() == 0 or self._window.waits_for_write()
+            return self._next_live_qos() == 0 or self._window.waits_for_write()
 
-    def acknowledged(self, packet_id: int, objection: str | None) -> None:
+    def acknowledged(self, packet_id: int, objection: Objection | None) -> None:
         """A PUBACK came; `objection` is the broker's reason for not taking the message."""
         with self._changed:
             message = self._window.acknowledged(packet_id)
-            if message is not None and objection is None:
+            if message is None:
+                return
+            if objection is None:
+                self._permissions.taken(message.topic)
                 self._published(message)
-        if message is not None and objection is not None:
-            self._refused(message, objection)
+                return
+            first = self._permissions.refused(message.topic, objection)
+            self._count_refused(message)
+        _say_refused(message, objection.text, first=first)
 
     def set_broker_limit(self, receive_maximum: int) -> None:
         """How many QoS 1 messages the broker takes before it acknowledges one."""
@@ -157,7 +172,7 @@ class Delivery:
         with self._changed:
             if self._window.may_send_reliable() and (message := self._outbox.take_reliable()) is not None:
                 return message
-            qos = self._outbox.next_live_qos()
+            qos = self._next_live_qos()
             if qos is None or not self._window.may_send_live(qos) or (qos == 0 and not session.is_writable()):
                 return None
             return self._outbox.take_live(self._clock())
@@ -173,17 +188,24 @@ class Delivery:
             self._counters.messages_published += 1
             self._counters.weight_published += message.weight
 
-    def _refused(self, message: Outgoing, why: str) -> None:
-        with self._changed:
-            if message.reliable:
-                self._counters.reliable_failed += 1
-            else:
-                self._outbox.refuse(message)
-            first = message.reliable or self._outbox.dropped.refused == 1
-        if first:  # a stream that may not be published would otherwise fill the log
-            logger.warning("the broker does not take messages on %s: %s", message.topic, why)
+    def _next_live_qos(self) -> int | None:
+        message = self._outbox.next_live()
+        return None if message is None else self._permissions.qos_for(message.topic, message.qos)
+
+    def _count_refused(self, message: Outgoing) -> None:
+        """Lock held: whoever sees that nothing is in flight any more must see this, too."""
+        if message.reliable:
+            self._counters.reliable_failed += 1
+        else:
+            self._outbox.refuse(message)
 
     def _give_up_all(self) -> list[Outgoing]:
         failed = self._outbox.abandon()
         self._counters.reliable_failed += len(failed)
         return failed
+
+
+def _say_refused(message: Outgoing, why: str, *, first: bool) -> None:
+    """The broker does not take it. Only the `first` is said: a stream that is refused would fill the log."""
+    if first:
+        logger.warning("the broker does not take what we publish on %s: %s", message.topic, why)

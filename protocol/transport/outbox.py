@@ -101,9 +101,9 @@ class Outbox:
             self.dropped.weight += message.weight
         return None
 
-    def next_live_qos(self) -> int | None:
-        """QoS of the oldest live message; None when none waits."""
-        return self._live[0].qos if self._live else None
+    def next_live(self) -> Outgoing | None:
+        """The oldest live message, left where it is; None when none waits."""
+        return self._live[0] if self._live else None
 
     def put_back(self, messages: Iterable[Outgoing]) -> None:
         """Return messages, oldest first, that were in flight on a connection that is gone; they go out first."""

@@ -10,35 +10,32 @@ import contextlib
 import logging
 import math
 import select
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from protocol.transport.addresses import BrokerAddress
+from protocol.transport.answers import Objection, explain_connack, explain_disconnect, explain_puback
 from protocol.transport.backoff import EndReason
 from protocol.transport.broker_config import BrokerConfig
+from protocol.transport.client import Client
+from protocol.transport.explain import Explanation, explain_connect_error
 from protocol.transport.outbox import Outgoing
 from protocol.transport.sockets import Wakeup, is_writable, linger, tune
-from protocol.transport.tls import tls_context
 from protocol.transport.values import Will
-from protocol.transport.version_choice import MQTT_5, version_name
+from protocol.transport.version_choice import MQTT_5
 from protocol.transport.wire import WireMeter
 
 MAX_MQTT_PACKET_BYTES: Final = 128 * 1024  # twice the largest message we have, a clip of 64 KiB
 MAX_LINGER_S: Final = 0.5
-
-_LOGIN_REFUSALS: Final = frozenset({0x86, 0x87, 0x8A, 0x8C})  # bad login, not authorised, banned, bad method
-_VERSION_REFUSED: Final = 0x84
-_TAKEN_OVER: Final = 0x8E
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +45,8 @@ class SessionEvents:
     """What a session reports; called on the network thread, inside paho's callbacks: they must only take note."""
 
     received: Callable[[str, bytes, bool], None]  # topic, payload, retained
-    acknowledged: Callable[[int, str | None], None]  # packet id, the broker's objection or None
-    subscribed: Callable[[int, list[str]], None]  # packet id, the topics refused
+    acknowledged: Callable[[int, Objection | None], None]  # packet id, why the broker did not take it
+    subscribed: Callable[[list[str], list[str]], None]  # topics granted, topics refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,7 @@ class Session:
     def __init__(
         self,
         config: BrokerConfig,
+        address: BrokerAddress,
         *,
         version: int,
         client_id: str,
@@ -79,8 +77,9 @@ class Session:
         self.end_text = ""
         self.broker_receive_maximum = 65535
         self.broker_packet_bytes = MAX_MQTT_PACKET_BYTES
+        self.version = version
         self._config = config
-        self._version = version
+        self._address = address
         self._events = events
         self._meter = meter
         self._wakeup = wakeup
@@ -90,7 +89,8 @@ class Session:
         self._opened_at = 0.0
         self._accepted_at = 0.0
         self._ended_at = 0.0
-        self._client = self._make_client(client_id, will)
+        self._client = Client(config, address, version=version, client_id=client_id, will=will)
+        self._listen()
 
     @property
     def ended(self) -> bool:
@@ -108,26 +108,25 @@ class Session:
         return bool(self._subscribing)
 
     def open(self) -> None:
-        """Connect by TCP and TLS and send CONNECT. Raises OSError or ValueError when nobody is there."""
+        """Connect by TCP, TLS and WebSocket and send CONNECT. Raises OSError or ValueError when nobody is there."""
         self._opened_at = time.monotonic()
-        if self._version == MQTT_5:
+        host, port = self._address.host, self._address.port
+        if self.version == MQTT_5:
             properties = _properties(PacketTypes.CONNECT)
             properties.MaximumPacketSize = MAX_MQTT_PACKET_BYTES
             if self._config.receive_maximum is not None:
                 properties.ReceiveMaximum = self._config.receive_maximum
             # No TopicAliasMaximum: paho does not resolve aliases and would hand out empty topics.
-            self._client.connect(
-                self._config.host, self._config.port, self._config.keepalive_s, clean_start=True, properties=properties
-            )
+            self._client.connect(host, port, self._config.keepalive, clean_start=True, properties=properties)
         else:
-            self._client.connect(self._config.host, self._config.port, self._config.keepalive_s)
+            self._client.connect(host, port, self._config.keepalive)
 
     def step(self, timeout_s: float, *, want_write: bool) -> None:
         """Wait for the socket or a wake-up, at most `timeout_s`, and do what there is to do."""
         sock = self._client.socket()
         if sock is None:
             return
-        buffered = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0  # decrypted already: poll would not tell
+        buffered = self._client.pending > 0
         if not self.accepted:
             timeout_s = min(timeout_s, max(0.0, self._opened_at + self._config.connect_timeout_s - time.monotonic()))
         poller = select.poll()
@@ -151,7 +150,7 @@ class Session:
     def publish(self, message: Outgoing) -> SentPacket | None:
         """Hand a message to the socket; None when the connection turned out to be gone."""
         properties = None
-        if self._version == MQTT_5 and message.expiry_s is not None:
+        if self.version == MQTT_5 and message.expiry_s is not None:
             properties = _properties(PacketTypes.PUBLISH)
             properties.MessageExpiryInterval = message.expiry_s
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
@@ -164,7 +163,7 @@ class Session:
         wanted = list(topics)
         if not wanted:
             return
-        if self._version == MQTT_5:
+        if self.version == MQTT_5:
             _, packet_id = self._client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in wanted])
         else:
             _, packet_id = self._client.subscribe(wanted)
@@ -177,8 +176,10 @@ class Session:
 
     def is_writable(self) -> bool:
         """Would the network take a message now, rather than the kernel keep it?"""
-        sock = self._client.socket()
-        return isinstance(sock, socket.socket) and not self._client.want_write() and is_writable(sock)
+        sock = self._client.kernel_socket
+        if sock is None or self._client.socket() is None:
+            return False
+        return not self._client.want_write() and is_writable(sock)
 
     def disconnect(self, *, linger_s: float) -> None:
         """Leave politely: the broker discards the will. Takes up to `linger_s` to see the broker close as well."""
@@ -204,25 +205,8 @@ class Session:
         self._meter.detach()
         self._end(EndReason.LOST, "connection lost")
 
-    def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
-        version_5 = self._version == MQTT_5
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if version_5 else True,
-            protocol=MQTTProtocolVersion.MQTTv5 if version_5 else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = self._config.connect_timeout_s
-        client.max_inflight_messages_set(0)  # unlimited: the send window is ours
-        username, password = self._config.login()
-        if username is not None:
-            client.username_pw_set(username, password)
-        if self._config.tls:
-            client.tls_set_context(tls_context(self._config))
-            client.tls_insecure_set(self._config.insecure)
-        if will is not None:
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
+    def _listen(self) -> None:
+        client = self._client
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
         client.on_connect = self._on_connect
@@ -230,7 +214,6 @@ class Session:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        return client
 
     def _end(self, reason: EndReason, text: str) -> None:
         """Note why it ended; the first reason counts, since paho reports some ends twice."""
@@ -238,14 +221,23 @@ class Session:
             self.end_reason, self.end_text = reason, text
             self._ended_at = time.monotonic()
 
+    def _explain(self, explanation: Explanation) -> None:
+        self._end(explanation.reason, explanation.text)
+
     def _on_socket_open(self, client: mqtt.Client, userdata: object, sock: Any) -> None:
+        kernel_socket = self._client.kernel_socket
+        assert kernel_socket is not None
         with contextlib.suppress(OSError):  # already reset by the peer: the first read says so
-            tune(sock, stall_timeout_s=self._config.stall_timeout_s)
-        self._meter.attach(sock)
+            tune(kernel_socket, stall_timeout_s=self._config.stall_timeout_s)
+        self._meter.attach(kernel_socket)
 
     def _on_socket_close(self, client: mqtt.Client, userdata: object, sock: Any) -> None:
-        if self._polite:
-            linger(sock, self._linger_s)
+        kernel_socket = self._client.kernel_socket
+        if kernel_socket is not None and self._polite:
+            linger(kernel_socket, self._linger_s)
+        elif kernel_socket is not None and not self.accepted:
+            with contextlib.suppress(OSError):  # a write failed: the reason may lie unread, in a TLS alert
+                kernel_socket.recv(1)
         self._meter.detach()
 
     def _on_connect(
@@ -261,16 +253,8 @@ class Session:
             self.broker_packet_bytes = getattr(properties, "MaximumPacketSize", MAX_MQTT_PACKET_BYTES)
             self._accepted_at = time.monotonic()
             self.accepted = True
-        elif reason_code.value == _VERSION_REFUSED:
-            self._end(EndReason.VERSION_REFUSED, f"the broker does not speak MQTT {version_name(self._version)}")
-        elif reason_code.value in _LOGIN_REFUSALS:
-            who = "without a user name" if self._config.username is None else f"as user {self._config.username!r}"
-            self._end(
-                EndReason.LOGIN_REFUSED,
-                f"the broker refused the login {who} ({reason_code}); check user name, password and its access list",
-            )
         else:
-            self._end(EndReason.REFUSED, f"the broker refused the connection ({reason_code})")
+            self._explain(explain_connack(reason_code, self._config, version=self.version))
 
     def _on_disconnect(
         self,
@@ -280,14 +264,16 @@ class Session:
         reason_code: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        from_broker = bool(flags.is_disconnect_packet_from_server)
+        objection = self._client.tls_objection
         if self._polite:
             self._end(EndReason.CLOSED, "closed")
-        elif not self.accepted:
-            self._end(EndReason.NO_ANSWER, "the peer closed the connection without an MQTT answer")
-        elif flags.is_disconnect_packet_from_server and reason_code.value == _TAKEN_OVER:
-            self._end(EndReason.TAKEN_OVER, "another connection uses our client id; ids must differ between devices")
+        elif self.accepted:
+            self._explain(explain_disconnect(reason_code, self._config, from_broker=from_broker))
+        elif objection is not None:
+            self._explain(explain_connect_error(objection, self._config, self._address))
         else:
-            self._end(EndReason.LOST, f"connection lost ({reason_code})")
+            self._end(EndReason.NO_ANSWER, "the peer closed the connection without an MQTT answer")
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
         try:
@@ -299,7 +285,7 @@ class Session:
     def _on_publish(
         self, client: mqtt.Client, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties | None
     ) -> None:
-        self._events.acknowledged(mid, str(reason_code) if reason_code.is_failure else None)
+        self._events.acknowledged(mid, explain_puback(reason_code))
 
     def _on_subscribe(
         self,
@@ -311,7 +297,7 @@ class Session:
     ) -> None:
         topics = self._subscribing.pop(mid, [])
         refused = [topic for topic, code in zip(topics, reason_codes, strict=False) if code.is_failure]
-        self._events.subscribed(mid, refused)
+        self._events.subscribed([topic for topic in topics if topic not in refused], refused)
 
 
 def _properties(packet_type: int) -> Properties:

@@ -56,6 +56,10 @@ class Subscriptions:
         """Every subscription, in the order they were made."""
         return list(self._by_topic.values())
 
+    def wants(self, topic: str) -> bool:
+        """Does any filter match it?"""
+        return any(topic_matches_sub(name, topic) for name in self._by_topic)
+
     def dispatch(self, message: Message) -> None:
         """Hand a message to every handler whose filter matches; what a handler raises is counted and ends there.
 

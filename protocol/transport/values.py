@@ -65,5 +65,7 @@ class TransportStats:
     handler_errors: int = 0
     callback_errors: int = 0
     subscriptions_refused: int = 0
+    publishes_refused: int = 0  # the broker said that it does not take a message (MQTT 5)
+    echoes_missing: int = 0  # what we published did not come back (MQTT 3.1.1)
     messages_waiting: int = 0  # gauge: live messages accepted and neither published nor dropped
     weight_waiting: int = 0  # gauge

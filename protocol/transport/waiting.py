@@ -12,11 +12,11 @@ from typing import Final
 from protocol.service.identity import device_id
 from protocol.transport.broker_config import BrokerConfig
 from protocol.transport.connection import Connection
-from protocol.transport.errors import BrokerUnavailableError
+from protocol.transport.errors import BrokerUnavailableError, TlsRefusedError
 from protocol.transport.version_choice import version_name
 
 PROBE_TIMEOUT_S: Final = 5.0
-_SLICE_S: Final = 1.0  # so long a stop may go unnoticed
+_SLICE_S: Final = 0.2  # so long a stop may go unnoticed
 _SHORTEST_S: Final = 0.05  # a clock that stands still must not make this loop spin
 
 
@@ -29,7 +29,8 @@ def await_connected(
 ) -> None:
     """Return once connected, or once `stop` is set; `timeout_s` None: wait for as long as it takes. clock: seconds.
 
-    Raises BrokerUnavailableError after `timeout_s`, NotAuthorisedError at once: a refused login is never waited out.
+    Raises BrokerUnavailableError after `timeout_s`, NotAuthorisedError at once: a refused login is never waited out. A
+    certificate may be: TlsRefusedError comes at once as well, but not to those who wait for as long as it takes.
     """
     patience_s = math.inf if timeout_s is None else timeout_s
     deadline = clock() + patience_s
@@ -37,10 +38,15 @@ def await_connected(
         try:
             connection.wait_connected(min(_SLICE_S, max(_SHORTEST_S, deadline - clock())))
             return
+        except TlsRefusedError:
+            if timeout_s is not None:
+                raise
+            stop.wait(_SLICE_S)  # certificates are renewed, and clocks set, while we wait
         except BrokerUnavailableError as error:
             if clock() >= deadline:
+                where = "any of " if "," in connection.url else ""
                 raise BrokerUnavailableError(
-                    f"No MQTT broker at {connection.url} within {patience_s:g} s "
+                    f"No MQTT broker at {where}{connection.url} within {patience_s:g} s "
                     f"({connection.last_error or 'no answer'}); start it, or give --wait"
                 ) from error
 
@@ -52,4 +58,4 @@ def probe_broker(config: BrokerConfig, *, timeout_s: float = PROBE_TIMEOUT_S) ->
     """
     with Connection(dataclasses.replace(config, client_id=device_id("vw-check"))) as connection:
         connection.wait_connected(timeout_s)
-        return f"{config.url} answers with MQTT {version_name(connection.protocol_version)}"
+        return f"{connection.address} answers with MQTT {version_name(connection.protocol_version)}"

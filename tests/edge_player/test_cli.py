@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from codec.audio.cards import SoundCard
 from edge_player.cli import main
 from edge_player.run import process_age_s
 
@@ -16,6 +18,50 @@ def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixt
         main([command, "--help"])
     assert caught.value.code == 0
     assert "example" in capsys.readouterr().out
+
+
+CARD = SoundCard(
+    index=3,
+    name="USB Audio",
+    host_api="ALSA",
+    direction="output",
+    channels=2,
+    sample_rate=48000,
+    sample_rates=(44100, 48000),
+    is_default=True,
+)
+
+
+def test_devices_are_listed_for_people_and_machines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_player.check.list_cards", lambda direction, probe_rates: [CARD])
+    assert main(["devices"]) == 0
+    text = capsys.readouterr().out
+    assert any(line.startswith("*") and "USB Audio" in line and "44100" in line for line in text.splitlines())
+    assert "--output-device NAME" in text
+    assert main(["devices", "--json"]) == 0
+    (device,) = json.loads(capsys.readouterr().out)
+    assert (device["name"], device["default"], device["sample_rates"]) == ("USB Audio", True, [44100, 48000])
+
+
+def test_no_sound_card_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_player.check.list_cards", lambda direction, probe_rates: [])
+    assert main(["devices"]) == 0
+    assert "No sound card that can play" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["print", "check"])
+def test_config_takes_the_flags_of_run_and_starts_nothing(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", verb, "--out", "null", "--volume", "50"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_config_check_ends_with_78_where_run_would(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", "--out", "speakers", "--volume", "900"]) == 78
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert all(line.startswith("error: ") for line in errors)
 
 
 def test_a_wrong_setting_exits_with_78(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from codec.audio.wav import WavWriter
+from codec.errors import OutputFileError
 from codec.spec import CodecSpec
 from edge_player.config import PlayerConfig, RunConfig, SinkConfig
-from edge_player.errors import ModelMismatchError, NoStreamError
+from edge_player.errors import ModelMismatchError, NoStreamError, SinkError
 from edge_player.pipeline import Player
 from edge_player.render.decoder import FrameDecoder, OnnxFrameDecoder
 from edge_player.sinks import WavSink
@@ -25,7 +27,7 @@ from protocol.packet import TokenPacket, encode_packet
 from protocol.service import Stats
 from protocol.status import decode_status
 from protocol.topics import Topics
-from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection
+from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection, ConnectionState
 
 pytestmark = pytest.mark.broker
 
@@ -225,3 +227,19 @@ def test_a_player_that_waits_plays_a_stream_that_comes_later_and_ends_after_its_
     send(gateway, make_packet(0))
     stats = running.join()
     assert stats["frames_played"] == 1
+
+
+def test_a_file_that_cannot_be_finished_is_an_error_after_all_else_was_stopped(
+    broker: RunningBroker, whole_decoder: OnnxFrameDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = WavWriter.close
+
+    def refuse(writer: WavWriter) -> None:
+        close(writer)
+        raise OutputFileError(f"Cannot write {writer.path}: Input/output error")
+
+    monkeypatch.setattr(WavWriter, "close", refuse)
+    running = Running(broker.url, whole_decoder, tmp_path / "a.wav", limit_s=0.2)
+    with pytest.raises(SinkError, match="Input/output error"):
+        running.join()
+    assert running.player.connection.state is ConnectionState.CLOSED

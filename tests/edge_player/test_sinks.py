@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-import sys
 import wave
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codec.audio.wav import WavWriter
+from codec.errors import OutputFileError
 from edge_player.errors import SinkError
 from edge_player.render.ring import PcmRing
-from edge_player.sinks import NullSink, PacedSink, PipeSink, SoundDeviceSink, WavSink, open_sink
-from edge_player.sinks import sound_device as sound_device_module
-from edge_player.sinks.portaudio import find_output_device, list_output_devices
+from edge_player.sinks import NullSink, PacedSink, PipeSink, WavSink
 
 Clock = Any
 RATE = 16000
@@ -135,6 +132,35 @@ def test_a_wav_that_cannot_be_written_is_said_at_the_start(ring: PcmRing, tmp_pa
         WavSink(tmp_path / "none" / "a.wav", RATE).begin(ring)
 
 
+def test_a_wav_into_which_no_sound_came_is_taken_away_again(ring: PcmRing, clock: Clock, tmp_path: Path) -> None:
+    sink = WavSink(tmp_path / "a.wav", RATE, clock=clock)
+    sink.begin(ring)
+    assert (tmp_path / "a.wav").exists()
+    clock.advance(0.5)
+    sink.tick()
+    sink.stop()
+    sink.stop()
+    assert list(tmp_path.iterdir()) == []
+    assert sink.failure is None
+
+
+def test_a_wav_that_cannot_be_finished_is_a_failure_and_no_exception_out_of_stop(
+    ring: PcmRing, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = WavWriter.close
+
+    def refuse(writer: WavWriter) -> None:
+        close(writer)
+        raise OutputFileError(f"Cannot write {writer.path}: Input/output error")
+
+    sink = WavSink(tmp_path / "a.wav", RATE, clock=clock)
+    sink.begin(ring)
+    monkeypatch.setattr(WavWriter, "close", refuse)
+    sink.stop()
+    assert isinstance(sink.failure, SinkError)
+    assert str(sink.failure).endswith("Input/output error; make room there or choose another file with --out")
+
+
 def test_a_pipe_gets_s16le_and_silence_while_nothing_is_due(ring: PcmRing, clock: Clock) -> None:
     stream = io.BytesIO()
     sink = PipeSink(RATE, stream=stream, clock=clock)
@@ -173,133 +199,3 @@ def test_the_thread_of_a_paced_sink_reports_what_ended_it(ring: PcmRing) -> None
     sink._thread.join(5)
     assert isinstance(sink.failure, SinkError)
     sink.stop()
-
-
-def test_out_chooses_the_sink(tmp_path: Path) -> None:
-    assert isinstance(open_sink("null", sample_rate=RATE), NullSink)
-    assert isinstance(open_sink("-", sample_rate=RATE), PipeSink)
-    assert isinstance(open_sink(str(tmp_path / "a.wav"), sample_rate=RATE), WavSink)
-
-
-# -- sound cards, on a PortAudio that is played by this test
-
-
-class FakePortAudioError(Exception):
-    pass
-
-
-class FakeStream:
-    latency = 0.05
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.active = False
-        self.callback: Callable[..., None] = options["callback"]
-
-    def start(self) -> None:
-        self.active = True
-
-    def close(self) -> None:
-        self.active = False
-
-
-def fake_portaudio(devices: list[dict[str, Any]]) -> SimpleNamespace:
-    return SimpleNamespace(
-        PortAudioError=FakePortAudioError,
-        OutputStream=FakeStream,
-        default=SimpleNamespace(device=(-1, 1)),
-        query_devices=lambda: devices,
-        query_hostapis=lambda: [{"name": "ALSA"}],
-        _terminate=lambda: None,
-        _initialize=lambda: None,
-    )
-
-
-MIC = {"name": "mic", "hostapi": 0, "max_output_channels": 0, "default_samplerate": 48000.0}
-CARD = {"name": "USB Speaker", "hostapi": 0, "max_output_channels": 2, "default_samplerate": 48000.0}
-HDMI = {"name": "HDMI", "hostapi": 0, "max_output_channels": 8, "default_samplerate": 44100.0}
-
-
-@pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    fake = fake_portaudio([MIC, CARD, HDMI])
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    return fake
-
-
-@pytest.mark.usefixtures("portaudio")
-def test_cards_are_found_by_default_by_number_and_by_a_part_of_their_name() -> None:
-    assert [device.name for device in list_output_devices()] == ["USB Speaker", "HDMI"]
-    assert find_output_device(None).name == "USB Speaker"
-    assert find_output_device("2").name == "HDMI"
-    assert find_output_device("usb").index == 1
-    with pytest.raises(SinkError, match="1: USB Speaker, 2: HDMI"):
-        find_output_device("bluetooth")
-
-
-def test_without_portaudio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise OSError("PortAudio library not found")
-
-    monkeypatch.setattr("edge_player.sinks.portaudio.importlib.import_module", missing)
-    with pytest.raises(SinkError, match="apt install libportaudio2"):
-        open_sink("speaker", sample_rate=RATE)
-
-
-@pytest.mark.usefixtures("portaudio")
-def test_the_callback_copies_to_all_channels_and_fills_up_with_zeros() -> None:
-    ring = PcmRing(4800)
-    sink = SoundDeviceSink("usb")
-    assert sink.sample_rate == 48000
-    sink.start(ring)
-    assert sink.latency_s == 0.05
-    ring.active = True
-    ring.write(tone(3))
-    out = np.full((5, 2), 9.0, dtype=np.float32)
-    sink._stream.callback(out, 5, None, False)
-    assert out.tolist() == [[0.5, 0.5]] * 3 + [[0.0, 0.0]] * 2
-    assert (ring.underruns, sink.callbacks) == (1, 1)
-    sink.stop()
-    sink.stop()
-
-
-def test_a_card_that_vanishes_is_opened_again_when_it_is_back(
-    portaudio: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sound_device_module, "WATCH_S", 0.001)
-    monkeypatch.setattr(sound_device_module, "REOPEN_S", (0.001, 0.002))
-    sink = SoundDeviceSink("usb")
-    ring = PcmRing(4800)
-    ring.write(tone(100))
-    sink.start(ring)
-    first = sink._stream
-    devices = portaudio.query_devices()
-    portaudio.query_devices = lambda: [MIC]
-    first.active = False
-    wait_until(lambda: sink._stream is None)
-    portaudio.query_devices = lambda: devices
-    wait_until(lambda: sink.reopened == 1)
-    assert sink._stream is not first
-    assert ring.level == 0  # what waited is stale
-    sink.stop()
-
-
-@pytest.mark.usefixtures("portaudio")
-def test_a_card_that_refuses_its_rate_is_a_sink_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: FakeStream) -> None:
-        raise FakePortAudioError("invalid sample rate")
-
-    monkeypatch.setattr(FakeStream, "start", refuse)
-    with pytest.raises(SinkError, match="cannot be opened at 48000 Hz"):
-        SoundDeviceSink("usb").start(PcmRing(10))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    import threading
-
-    pause = threading.Event()
-    for _ in range(2000):
-        if condition():
-            return
-        pause.wait(0.002)
-    raise AssertionError("it did not happen")

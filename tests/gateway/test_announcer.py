@@ -6,7 +6,15 @@ import pytest
 
 from gateway.announcer import Announcer
 from gateway.encoder_worker import FrameMark
-from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, decode_event
+from protocol.event import (
+    ClockReport,
+    SourceResumed,
+    SourceStalled,
+    StreamGap,
+    StreamStarted,
+    StreamStopped,
+    decode_event,
+)
 from protocol.manifest import CodecIdentity, StreamManifest, Tier, decode_manifest
 from protocol.status import decode_status
 from protocol.topics import Topics
@@ -170,3 +178,25 @@ def test_a_gap_is_announced(announcer: Announcer, connection: Any, manifest: Str
     announcer.open_stream(manifest)
     announcer.gap(40, 12)
     assert events(connection)[-1] == StreamGap(EPOCH, 40, 12)
+
+
+def test_a_stall_is_an_event_for_who_is_there_and_a_status_for_who_comes(
+    announcer: Announcer, connection: Any, manifest: StreamManifest, clock: Any
+) -> None:
+    announcer.open_stream(manifest)
+    connection.said.clear()
+    announcer.stalled(125, clock() - 2.0)
+    assert events(connection) == [SourceStalled(EPOCH, 125, round((clock() - 2.0 + UTC_AHEAD) * 1000))]
+    status = decode_status(connection.on("/status")[-1].payload)
+    assert (status.state, status.reason, status.epoch) == ("waiting", "the source gives no sound", EPOCH)
+    announcer.reannounce()
+    assert decode_status(connection.on("/status")[-1].payload).state == "waiting"
+    announcer.resumed(200, clock())
+    assert events(connection)[-1] == SourceResumed(EPOCH, 200, round((clock() + UTC_AHEAD) * 1000))
+    assert decode_status(connection.on("/status")[-1].payload).state == "online"
+
+
+def test_a_stall_before_there_is_a_stream_is_not_announced(announcer: Announcer, connection: Any) -> None:
+    announcer.stalled(0, 0.0)
+    announcer.resumed(0, 0.0)
+    assert connection.said == []

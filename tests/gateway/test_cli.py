@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from codec.audio.cards import SoundCard
 from gateway import cli
-from gateway.sources import InputDevice
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "check", "devices"])
@@ -55,21 +55,59 @@ def test_a_missing_model_is_named(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "Model not found at" in capsys.readouterr().err
 
 
+CARD = SoundCard(
+    index=3,
+    name="USB Audio",
+    host_api="ALSA",
+    direction="input",
+    channels=2,
+    sample_rate=48000,
+    sample_rates=(44100, 48000),
+    is_default=True,
+)
+
+
 def test_devices_are_listed_for_people_and_machines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = InputDevice(index=3, name="USB Audio", host_api="ALSA", channels=2, sample_rate=48000, default=True)
-    monkeypatch.setattr("gateway.check.list_input_devices", lambda: [device])
+    monkeypatch.setattr("gateway.check.list_cards", lambda direction, probe_rates: [CARD])
     assert cli.main(["devices"]) == 0
-    assert "*   3  USB Audio" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert any(line.startswith("*") and "USB Audio" in line and "44100" in line for line in text.splitlines())
+    assert "--input-device NAME" in text
     assert cli.main(["devices", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["name"] == "USB Audio"
+    (device,) = json.loads(capsys.readouterr().out)
+    assert (device["name"], device["default"], device["sample_rates"]) == ("USB Audio", True, [44100, 48000])
 
 
 def test_no_microphone_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.check.list_input_devices", list)
+    monkeypatch.setattr("gateway.check.list_cards", lambda direction, probe_rates: [])
     assert cli.main(["devices"]) == 0
     assert "No microphone found" in capsys.readouterr().out
+    assert cli.main(["devices", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("verb", ["print", "check"])
+def test_config_takes_the_flags_of_run_and_starts_nothing(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["config", verb, "--source", "mic", "--link", "lan", "--gain", "3"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_config_check_ends_with_78_where_run_would(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["config", "check", "--frames-per-packet", "26", "--gain", "900"]) == 78
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert all(line.startswith("error: ") for line in errors)
+
+
+def test_a_stream_id_with_a_slash_in_a_file_is_a_configuration_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text('[stream]\nname = "a/b"\n')
+    assert cli.main(["run", "--source", "-", "--config", str(path)]) == 78
+    assert "wrong setting: [stream]" in capsys.readouterr().err
 
 
 def test_the_gateway_starts_without_torch_sound_card_or_matplotlib() -> None:

@@ -14,6 +14,7 @@ from gateway.pacer import Pacer
 from gateway.sources import AudioBlock
 
 FRAME = 1280
+RATE = 16000
 
 
 class RecordingWriter:
@@ -22,6 +23,7 @@ class RecordingWriter:
         self.times: list[float] = []
         self.codes: list[NDArray[np.int64]] = []
         self.gaps: list[tuple[int, int]] = []
+        self.finishes = 0
 
     def write(self, mark: FrameMark, codes: NDArray[np.int64]) -> None:
         self.indices.append(mark.index)
@@ -30,6 +32,9 @@ class RecordingWriter:
 
     def gap(self, first: int, frames: int) -> None:
         self.gaps.append((first, frames))
+
+    def finish(self) -> None:
+        self.finishes += 1
 
 
 @pytest.fixture
@@ -125,10 +130,29 @@ def test_lost_audio_moves_the_index_on_and_is_announced(
     ]
     worker = make_worker(encoder, make_source(blocks, live=True), writer, clock)
     worker.run()
-    assert writer.indices == [0, 4, 6]
-    assert writer.gaps == [(1, 3), (5, 1)]
-    assert worker.metrics.frames_gapped == 4
-    assert worker.metrics.gaps == 2
+    assert writer.gaps == [(1, 3)]
+    assert worker.metrics.frames_gapped == 3
+    assert worker.metrics.gaps == 1
+
+
+def test_silence_stands_for_lost_audio_that_is_no_whole_frame(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any
+) -> None:
+    blocks = [
+        block(FRAME + 100, captured_at=1.0),
+        block(FRAME, captured_at=1.0 + (FRAME * 4 + 300) / RATE, lost_samples=FRAME * 3 + 200),
+    ]
+    worker = make_worker(encoder, make_source(blocks, live=True), writer, clock)
+    worker.run()
+    encoded = encoder.frames[-len(writer.indices) :]
+    begun, after = encoded[1], encoded[2]
+    assert writer.indices[:3] == [0, 1, 4]
+    assert writer.gaps == [(2, 2)]
+    assert writer.times[2] - writer.times[0] == pytest.approx(4 * FRAME / RATE)
+    assert np.count_nonzero(begun) == 100
+    assert not begun[100:].any()
+    assert not after[:300].any()
+    assert np.count_nonzero(after) == FRAME - 300
 
 
 def test_samples_that_the_encoder_replaced_are_counted(
@@ -194,3 +218,38 @@ def test_an_error_of_the_source_is_kept_for_the_pipeline(
     assert isinstance(worker.error, SourceError)
     assert writer.indices == [0]
     assert encoder.open_sessions == 0
+
+
+def test_a_limit_is_a_length_of_time_gaps_included(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any
+) -> None:
+    blocks = [block(FRAME, captured_at=1.0), block(FRAME * 9, captured_at=1.5, lost_samples=FRAME * 3)]
+    make_worker(encoder, make_source(blocks, live=True), writer, clock, limit_frames=6).run()
+    assert writer.indices == [0, 4, 5]
+
+
+def test_a_gap_does_not_reach_past_the_limit(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any
+) -> None:
+    blocks = [block(FRAME, captured_at=1.0), block(FRAME * 2, captured_at=9.0, lost_samples=FRAME * 100)]
+    worker = make_worker(encoder, make_source(blocks, live=True), writer, clock, limit_frames=10)
+    worker.run()
+    assert writer.gaps == [(1, 9)]
+    assert worker.next_index == 10
+
+
+def test_a_short_packet_is_sent_when_the_source_falls_silent(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any
+) -> None:
+    class Pausing(type(make_source([]))):  # type: ignore[misc]
+        def blocks(self, stop: Any) -> Any:
+            yield block(FRAME)
+            for _ in range(10):
+                clock.now += 0.2
+                yield block(0)
+            yield block(FRAME)
+
+    make_worker(encoder, Pausing([]), writer, clock).run()
+    assert writer.finishes == 1
+    assert writer.indices[0] == 0
+    assert writer.gaps

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +14,17 @@ from gateway.config import GatewayConfig, RunConfig, SourceConfig, StreamConfig
 from gateway.errors import GatewayError, SourceError
 from gateway.pipeline import Pipeline
 from gateway.sources import AudioBlock
-from protocol.event import StreamStarted, StreamStopped, decode_event
+from protocol.event import SourceResumed, SourceStalled, StreamGap, StreamStarted, StreamStopped, decode_event
 from protocol.manifest import decode_manifest
 from protocol.packet import decode_packet
-from protocol.transport import BrokerConfig, BrokerUnavailableError, NotAuthorisedError, TransportStats, Will
+from protocol.transport import (
+    BrokerConfig,
+    BrokerUnavailableError,
+    ConnectionState,
+    NotAuthorisedError,
+    TransportStats,
+    Will,
+)
 
 FRAME = 1280
 
@@ -25,6 +34,7 @@ class ScriptedConnection:
 
     outcomes: list[Exception] = []  # noqa: RUF012 — set by the test
     made: list[ScriptedConnection] = []  # noqa: RUF012
+    refusal: Exception | None = None  # of what the broker does not let us do
 
     def __init__(
         self,
@@ -42,6 +52,7 @@ class ScriptedConnection:
         self.will = will
         self.offline = offline
         self.window = window
+        self.state = ConnectionState.CONNECTING
         self.said: list[tuple[str, bytes, dict[str, Any]]] = []
         self.steps: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
@@ -50,12 +61,20 @@ class ScriptedConnection:
     def on_connected(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
 
+    def verify_publishing(self, topic: str) -> None:
+        self.verified = topic
+
+    def raise_refusals(self) -> None:
+        if ScriptedConnection.refusal is not None:
+            raise ScriptedConnection.refusal
+
     def start(self) -> None:
         self.steps.append("start")
 
     def wait_connected(self, timeout_s: float) -> None:
         if ScriptedConnection.outcomes:
             raise ScriptedConnection.outcomes.pop(0)
+        self.state = ConnectionState.CONNECTED
         self.steps.append("connected")
         for callback in self._callbacks:
             callback()
@@ -83,6 +102,7 @@ def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "Connection", ScriptedConnection)
     monkeypatch.setattr(ScriptedConnection, "outcomes", [])
     monkeypatch.setattr(ScriptedConnection, "made", [])
+    monkeypatch.setattr(ScriptedConnection, "refusal", None)
 
 
 def config(**stream: Any) -> GatewayConfig:
@@ -138,6 +158,13 @@ def test_the_link_profile_reaches_the_connection(encoder: Any, make_source: Any)
     assert connection.config.keepalive_s == 5
     assert connection.config.client_id == "vw-gateway-gw"
     assert connection.will.topic == connection.offline.topic == "vw/v1/gateway/gw/status"
+
+
+def test_a_keepalive_that_is_set_wins_over_the_link_profile(encoder: Any, make_source: Any) -> None:
+    settings = config(link="lan")
+    settings = dataclasses.replace(settings, broker=dataclasses.replace(settings.broker, keepalive_s=45))
+    Pipeline(settings, encoder, make_source([silence(1)]), stop=threading.Event()).run()
+    assert ScriptedConnection.made[-1].config.keepalive_s == 45
 
 
 def test_a_stop_sends_what_is_pending_and_says_the_last_frame(encoder: Any, make_source: Any) -> None:
@@ -196,6 +223,22 @@ def test_a_refused_login_is_not_tried_again_even_with_wait(encoder: Any, make_so
         Pipeline(waiting, encoder, make_source([silence(1)]), stop=threading.Event()).run()
 
 
+def test_what_the_broker_does_not_let_us_publish_ends_the_stream_in_order(encoder: Any, make_source: Any) -> None:
+    ScriptedConnection.refusal = NotAuthorisedError("we may not publish")
+    with pytest.raises(NotAuthorisedError, match="we may not publish"):
+        Pipeline(config(), encoder, make_source([silence(3)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert connection.verified == "vw/v1/s/lobby/t0"
+    assert connection.steps[-1] == "stop"
+
+
+def test_with_wait_a_refusal_ends_nothing(encoder: Any, make_source: Any) -> None:
+    ScriptedConnection.refusal = NotAuthorisedError("we may not publish")
+    waiting = GatewayConfig(run=RunConfig(id="gw", wait=True))
+    stats = Pipeline(waiting, encoder, make_source([silence(2)]), stop=threading.Event()).run()
+    assert stats["frames_published"] == 2
+
+
 def test_with_wait_the_broker_is_waited_for(encoder: Any, make_source: Any, clock: Any) -> None:
     ScriptedConnection.outcomes = [BrokerUnavailableError("not yet") for _ in range(30)]
     waiting = GatewayConfig(run=RunConfig(id="gw", wait=True))
@@ -210,6 +253,15 @@ def test_a_stop_while_waiting_for_the_broker_ends_without_a_stream(encoder: Any,
     (connection,) = ScriptedConnection.made
     assert connection.said == []
     assert stats["frames_encoded"] == 0
+    assert connection.steps == ["start", "stop"]  # no flush: nobody is there who could take anything
+
+
+def test_a_broker_that_never_came_is_not_waited_for_once_more_at_the_end(encoder: Any, make_source: Any) -> None:
+    ScriptedConnection.outcomes = [NotAuthorisedError("wrong password")]
+    with pytest.raises(NotAuthorisedError):
+        Pipeline(config(), encoder, make_source([silence(1)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert connection.steps == ["start", "stop"]
 
 
 def test_for_limits_the_audio_not_the_clock(encoder: Any, make_source: Any) -> None:
@@ -221,3 +273,76 @@ def test_for_limits_the_audio_not_the_clock(encoder: Any, make_source: Any) -> N
 def test_more_layers_than_the_codec_has_are_refused(encoder: Any, make_source: Any) -> None:
     with pytest.raises(GatewayError, match="toy has 4 layers, asked to send 5"):
         Pipeline(config(layers=5), encoder, make_source([]), stop=threading.Event())
+
+
+class StallingSource:
+    """Two frames, then nothing until it is let go, then the rest."""
+
+    live = False
+    overflows = 0
+    description = "a source that stalls"
+    counters: dict[str, int] = {}  # noqa: RUF012
+
+    def __init__(self, *, rest: int) -> None:
+        self.let_go = threading.Event()
+        self._rest = rest
+
+    def __enter__(self) -> StallingSource:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        pass
+
+    def blocks(self, stop: threading.Event) -> Any:
+        yield silence(2)
+        while not self.let_go.wait(0.02):
+            if stop.is_set():
+                return
+        if self._rest:
+            yield silence(self._rest)
+
+
+def test_a_source_that_stalls_and_resumes_is_announced_with_the_gap_between(
+    encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = StallingSource(rest=2)
+    pipeline = Pipeline(config(), encoder, source, stop=threading.Event())
+
+    def let_go() -> None:
+        wait_until(lambda: pipeline.watch.stalled)
+        source.let_go.set()
+
+    letting_go = threading.Thread(target=let_go)
+    letting_go.start()
+    stats = pipeline.run()
+    letting_go.join()
+    (connection,) = ScriptedConnection.made
+    events = [decode_event(payload) for topic, payload, _ in connection.said if topic.endswith("event")]
+    assert [type(event) for event in events] == [StreamStarted, SourceStalled, StreamGap, SourceResumed, StreamStopped]
+    started, stalled, gap, resumed, _ = events
+    assert isinstance(started, StreamStarted)
+    assert isinstance(stalled, SourceStalled)
+    assert isinstance(gap, StreamGap)
+    assert isinstance(resumed, SourceResumed)
+    assert stalled.frame == gap.first_frame == 2
+    assert resumed.frame == gap.first_frame + gap.frames
+    assert stalled.at_ms - started.at_ms == pytest.approx(2 * 80, abs=20)
+    assert resumed.at_ms - started.at_ms == pytest.approx(resumed.frame * 80, abs=20)
+    assert stats["source_stalls"] == 1
+    assert stats["frames_encoded"] == 4
+    assert stats["frames_gapped"] == gap.frames
+
+
+def test_for_ends_a_source_that_hands_over_nothing_any_more(encoder: Any) -> None:
+    limited = GatewayConfig(source=SourceConfig(limit_s=0.5), run=RunConfig(id="gw"))
+    begun = time.monotonic()
+    stats = Pipeline(limited, encoder, StallingSource(rest=0), stop=threading.Event()).run()
+    assert 0.5 < time.monotonic() - begun < 4.0
+    assert stats["frames_encoded"] == 2
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,14 +15,17 @@ from codec import AudioFileError
 from gateway.config import SourceConfig
 from gateway.errors import SourceError
 from gateway.sources import (
+    AddressSource,
     AudioBlock,
     AudioSource,
     DirectorySource,
     FileSource,
     MicSource,
     PipeSource,
+    SeriesSource,
     select_source,
 )
+from gateway.sources.pipe import SampleFormat
 
 RATE = 16000
 
@@ -138,26 +143,167 @@ def test_a_stop_is_heard_while_a_pipe_says_nothing(pipe: tuple[int, int]) -> Non
     stop = threading.Event()
     timer = threading.Timer(0.05, stop.set)
     timer.start()
-    assert read(PipeSource(pipe[0], rate=RATE, channels=1, sample_rate=RATE), stop) == []
+    assert total(read(PipeSource(pipe[0], rate=RATE, channels=1, sample_rate=RATE), stop)) == 0
     timer.join()
 
 
-def test_a_live_pipe_stamps_its_blocks(pipe: tuple[int, int]) -> None:
+def test_a_live_pipe_forgets_what_nobody_heard_and_stamps_its_blocks(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    os.write(writing, np.zeros(1600, dtype="<i2").tobytes())
-    os.close(writing)
+    os.write(writing, b"\1" * 32001)  # a second that waited while we started, and half a sample of the next
     source = PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE, live=True, clock=lambda: 50.0)
-    (block,) = read(source)
+    stop = threading.Event()
+    with source:
+        blocks = source.blocks(stop)
+        assert next(blocks).samples.size == 0
+        os.write(writing, b"\1" * 3199)
+        block = next(block for block in blocks if block.samples.size)
+        stop.set()
     assert block.captured_at == pytest.approx(49.9)
+    np.testing.assert_allclose(block.samples, 257 / 32768)
+    assert block.samples.size == 1600
+    assert source.counters["input_stale_ms"] == 1000
+
+
+def test_a_live_pipe_that_paused_says_what_it_lost(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    now = [50.0]
+    source = PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE, live=True, clock=lambda: now[0])
+    stop = threading.Event()
+    lost = []
+    with source:
+        blocks = source.blocks(stop)
+        next(blocks)
+        for seconds in (0.1, 0.1, 5.1):
+            now[0] += seconds
+            os.write(writing, bytes(3200))
+            lost.append(next(block for block in blocks if block.samples.size).lost_samples)
+        stop.set()
+    assert lost == [0, 0, 5 * RATE]
+
+
+def test_a_pipe_called_live_that_is_faster_than_time_is_held_back_and_told_of(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    reading, writing = pipe
+    source = PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE, live=True)
+    stop = threading.Event()
+
+    def pour() -> None:
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                os.write(writing, bytes(4096))
+
+    writer = threading.Thread(target=pour)
+    with source:
+        blocks = source.blocks(stop)
+        next(blocks)
+        writer.start()
+        begun = time.monotonic()
+        samples = 0
+        while samples < 2 * RATE:
+            samples += next(blocks).samples.size
+        took_s = time.monotonic() - begun
+        stop.set()
+        while writer.is_alive():
+            os.read(reading, 65536)
+            writer.join(0.01)
+    assert took_s > 0.7
+    assert [record.message for record in caplog.records] == [
+        "standard input comes faster than real time: it is not live, leave out --live"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("target", "kind"), [("mic", MicSource), ("-", PipeSource), ("talk.wav", FileSource), (".", DirectorySource)]
+    ("sample_format", "data"),
+    [
+        ("s16le", struct.pack("<3h", 16384, -32768, 0)),
+        ("s24le", bytes([0, 0, 0x40, 0, 0, 0x80, 0, 0, 0])),
+        ("s32le", struct.pack("<3i", 2**30, -(2**31), 0)),
+        ("f32le", struct.pack("<3f", 0.5, -1.0, 0.0)),
+    ],
+)
+def test_every_format_means_the_same_sound(pipe: tuple[int, int], sample_format: SampleFormat, data: bytes) -> None:
+    reading, writing = pipe
+    os.write(writing, data)
+    os.close(writing)
+    blocks = read(PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE, sample_format=sample_format))
+    np.testing.assert_allclose(np.concatenate([block.samples for block in blocks]), [0.5, -1.0, 0.0])
+
+
+def test_what_is_no_number_in_a_pipe_is_cleaned_and_counted(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    os.write(writing, struct.pack("<4f", float("nan"), float("inf"), 0.25, 1e30))
+    os.close(writing)
+    source = PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE, sample_format="f32le")
+    samples = np.concatenate([block.samples for block in read(source)])
+    assert np.isfinite(samples).all()
+    assert samples[2] == 0.25
+    assert source.counters["input_nonfinite_samples"] == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(b"RIFF\x24\0\0\0WAVEfmt ", "a WAV file"), (b"fLaC\0\0\0\x22", "a FLAC file")]
+)
+def test_a_file_with_a_header_is_no_raw_pcm(pipe: tuple[int, int], start: bytes, kind: str) -> None:
+    reading, writing = pipe
+    os.write(writing, start + bytes(400))
+    os.close(writing)
+    with pytest.raises(SourceError, match=f"Standard input carries {kind}, expected raw PCM"):
+        read(PipeSource(reading, rate=RATE, channels=1, sample_rate=RATE))
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_without_a_fault(wav: Callable[..., Path]) -> None:
+    path = wav(seconds=2.0)
+    more = path.read_bytes()[44:]
+    with FileSource(path, sample_rate=RATE) as source:
+        blocks = source.blocks(threading.Event())
+        samples = next(blocks).samples.size
+        with path.open("ab") as file:
+            file.write(more)
+        samples += sum(block.samples.size for block in blocks)
+    assert 2 * RATE <= samples <= 4 * RATE
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_read_to_its_end(wav: Callable[..., Path]) -> None:
+    path = wav(seconds=2.0)
+    with FileSource(path, sample_rate=RATE) as source:
+        blocks = source.blocks(threading.Event())
+        samples = next(blocks).samples.size
+        path.unlink()
+        samples += sum(block.samples.size for block in blocks)
+    assert samples == 2 * RATE
+
+
+def test_a_looped_file_that_was_deleted_ends_with_a_sentence(wav: Callable[..., Path]) -> None:
+    path = wav(seconds=0.2)
+    with FileSource(path, sample_rate=RATE, loop=True) as source:
+        blocks = source.blocks(threading.Event())
+        next(blocks)
+        path.unlink()
+        with pytest.raises(AudioFileError, match="File not found at"):
+            list(blocks)
+
+
+def test_a_file_cut_short_while_it_is_read_ends_there(wav: Callable[..., Path]) -> None:
+    path = wav(seconds=5.0)
+    with FileSource(path, sample_rate=RATE) as source:
+        blocks = source.blocks(threading.Event())
+        samples = next(blocks).samples.size
+        os.truncate(path, 60_000)
+        samples += sum(block.samples.size for block in blocks)
+    assert samples < 5 * RATE
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("mic", MicSource),
+        ("-", PipeSource),
+        ("talk.wav", FileSource),
+        (".", DirectorySource),
+        ("list.pls", SeriesSource),
+        ("https://radio.example/talk", AddressSource),
+    ],
 )
 def test_the_text_after_source_decides_the_kind(target: str, kind: type) -> None:
     assert type(select_source(SourceConfig(target=target), sample_rate=RATE)) is kind
-
-
-def test_an_address_on_the_network_says_what_to_do_instead() -> None:
-    with pytest.raises(SourceError, match=r"Pipe it in: ffmpeg -i https://radio\.example/talk"):
-        select_source(SourceConfig(target="https://radio.example/talk"), sample_rate=RATE)

@@ -168,11 +168,8 @@ def test_check_says_ok_and_names_what_it_tried(
     code, out, err = finish(start("gateway", "check", *arguments))
     assert code == 0, err
     report = json.loads(out)
-    assert [(step["name"], step["ok"]) for step in report["steps"]] == [
-        ("encoder", True),
-        ("source", True),
-        ("broker", True),
-    ]
+    names = ["engine", "encoder", "speed", "source", "broker", "permissions"]
+    assert [(step["name"], step["ok"]) for step in report["steps"]] == [(name, True) for name in names]
 
 
 def test_check_reports_every_failure_with_the_exit_code_of_the_first(start: Start, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from protocol.event import (
     ClockReport,
     Event,
     PriorityChanged,
+    SourceResumed,
+    SourceStalled,
     StreamGap,
     StreamStarted,
     StreamStopped,
@@ -24,6 +26,8 @@ EVENTS: list[Event] = [
     StreamGap(epoch=5, first_frame=65_536, frames=50),
     PriorityChanged(epoch=5, priority=9),
     ClockReport(epoch=2**63, frame=2**32 + 1, at_ms=AT, rate_ppm=-33.3),
+    SourceStalled(epoch=2**64 - 1, frame=1125, at_ms=AT),
+    SourceResumed(epoch=5, frame=2**32 + 1, at_ms=AT),
 ]
 
 epochs = st.integers(0, 2**64 - 1)
@@ -35,6 +39,8 @@ events = (
         StreamStopped, epoch=epochs, first_frame=st.integers(0, 9), last_frame=st.integers(8, 2**53 - 1), at_ms=times
     )
     | st.builds(StreamGap, epoch=epochs, first_frame=frames, frames=st.integers(1, 2**31 - 1))
+    | st.builds(SourceStalled, epoch=epochs, frame=frames, at_ms=times)
+    | st.builds(SourceResumed, epoch=epochs, frame=frames, at_ms=times)
     | st.builds(PriorityChanged, epoch=epochs, priority=st.integers(0, 9))
     | st.builds(
         ClockReport,
@@ -78,7 +84,7 @@ def test_fields_of_a_later_version_are_ignored(event: Event) -> None:
     assert decode_event(msgpack.packb([*fields, "later", None, b"x", 1.5])) == event
 
 
-@pytest.mark.parametrize("kind", [0, 6, 127])
+@pytest.mark.parametrize("kind", [0, 8, 127])
 def test_an_unknown_kind_is_told_apart_by_its_reason(kind: int) -> None:
     with pytest.raises(MessageError, match="ignore it") as refused:
         decode_event(msgpack.packb([kind, "whatever"]))
@@ -108,6 +114,11 @@ def test_an_unknown_kind_is_told_apart_by_its_reason(kind: int) -> None:
         ([5, 1, 2, 3, 1_000_001], Fault.RANGE),
         ([5, 1, 2, 3, 2**64 - 1], Fault.RANGE),
         ([5, 1, 2, 3, 0.5], Fault.TYPE),
+        ([6, 1, 2], Fault.STRUCTURE),
+        ([6, 1, 2**53, 3], Fault.RANGE),
+        ([7, -1, 2, 3], Fault.RANGE),
+        ([7, 1, 2, -1], Fault.RANGE),
+        ([7, 1, 2, "3"], Fault.TYPE),
         ([1, 1, 2, [3]], Fault.STRUCTURE),
         ([1, 1, 2, {}], Fault.STRUCTURE),
     ],

@@ -14,6 +14,8 @@ from protocol.errors import PacketError
 from protocol.event import (
     ClockReport,
     PriorityChanged,
+    SourceResumed,
+    SourceStalled,
     StreamGap,
     StreamStarted,
     StreamStopped,
@@ -27,7 +29,7 @@ from protocol.status import StatusMessage, decode_status, encode_status
 DATA = Path(__file__).parent / "data"
 INDEX: dict[str, dict[str, Any]] = json.loads((DATA / "index.json").read_text())
 ONE_LAYER = PacketLimits(num_layers=1, codebook_size=2048)
-EVENTS = {1: StreamStarted, 2: StreamStopped, 3: StreamGap, 4: PriorityChanged}
+EVENTS = {1: StreamStarted, 2: StreamStopped, 3: StreamGap, 4: PriorityChanged, 6: SourceStalled, 7: SourceResumed}
 WITH_MORE_THAN_WE_WRITE = {"packet_extra_fields.bin"}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from protocol.service import ConfigError, ExitCode, ServiceError, run_command
+from protocol.service.command import printable
 
 
 class Unplugged(ServiceError):
@@ -84,3 +88,75 @@ def test_a_reader_that_left_ends_the_command_without_noise() -> None:
         noise = child.stderr.read()
     assert child.wait(30.0) == 1
     assert noise == b""
+
+
+def run_child(program: str, *options: str, stdout: int = subprocess.PIPE) -> tuple[int, bytes]:
+    """Exit code and standard error of `program`, lines of Python after the imports it needs."""
+    imports = "import sys, os\nfrom protocol.service import ServiceError, run_command\n"
+    imports += "from protocol.service.command import own_process\n"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    child = subprocess.run(
+        [sys.executable, *options, "-c", imports + program],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=environ,
+        check=False,
+    )
+    return child.returncode, child.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("-u",)])
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_a_full_standard_output_is_one_sentence(options: tuple[str, ...], length: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, err = run_child(f"sys.exit(run_command(lambda: print('x' * {length})))", *options, stdout=full.fileno())
+    assert (code, err) == (1, b"error: Cannot write to standard output: No space left on device; make room there\n")
+
+
+def test_an_error_keeps_its_exit_code_where_what_was_printed_before_cannot_be_written() -> None:
+    program = (
+        "class Refused(ServiceError):\n    exit_code = 74\n"
+        "def main():\n    print('half a result')\n    raise Refused('the card is gone')\n"
+        "sys.exit(run_command(main))"
+    )
+    with Path("/dev/full").open("wb") as full:
+        assert run_child(program, stdout=full.fileno()) == (74, b"error: the card is gone\n")
+
+
+def test_other_failures_of_the_system_are_still_bugs_of_ours() -> None:
+    code, err = run_child("sys.exit(run_command(lambda: os.stat('/none')))")
+    assert code == 1
+    assert b"Traceback" in err
+    assert b"FileNotFoundError" in err
+
+
+def test_a_name_cannot_steer_the_terminal_nor_fake_a_line() -> None:
+    assert printable("red\x1b[31m\x9b\x07\r\n\t") == r"red\x1b[31m\x9b\x07\r\n\t"
+    assert printable("a\u202eb\u2029c\udcff") == r"a\u202eb\u2029c\udcff"
+
+
+def test_letters_of_every_script_are_printed_as_they_are() -> None:
+    for name in ("録音\u3000テスト", "приве\u0301т", "می\u200cشود", "👩\u200d👧", "naïve \u00a0 —"):
+        assert printable(name) == name
+
+
+def test_names_that_are_no_text_can_be_printed_as_results() -> None:
+    code, err = run_child("own_process(); print('bad\\udcff', 'é')", "-X", "utf8=0")
+    assert (code, err) == (0, b"")
+
+
+def test_ctrl_c_ends_a_process_of_ours_without_a_traceback() -> None:
+    code, err = run_child("import signal\nown_process()\nsignal.raise_signal(signal.SIGINT)")
+    assert (code, err) == (-signal.SIGINT, b"")
+
+
+def test_a_second_ctrl_c_ends_it_wherever_it_is() -> None:
+    program = (
+        "import signal\nfrom protocol.service import StopSignal\nown_process()\n"
+        "with StopSignal() as stop:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    assert stop.wait(10)\n"
+        "    try: signal.raise_signal(signal.SIGINT)\n"
+        "    finally: print('a shutdown nobody asked for', file=sys.stderr)\n"
+    )
+    assert run_child(program) == (-signal.SIGINT, b"")

@@ -119,6 +119,47 @@ def test_a_wrong_file_is_refused_with_the_reason(text: str, message: str, tmp_pa
     assert caught.value.exit_code == ExitCode.CONFIGURATION
 
 
+def test_brackets_without_end_are_no_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not valid TOML: brackets within brackets"):
+        load("x = " + "[" * 100_000, tmp_path)
+
+
+def test_bytes_that_are_no_text_are_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b"stream = '\xff'\n")
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load_config(Settings, path=path, environ={}, flags={})
+
+
+class NamedError(Exception):
+    """As of a name that may not stand in a topic: wrong usage on the command line."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str = "lobby"
+
+    def __post_init__(self) -> None:
+        if "/" in self.name:
+            raise NamedError(f"{self.name} has a slash")
+
+
+@dataclass(frozen=True)
+class Naming:
+    stream: Named = field(default_factory=Named)
+
+
+def test_wrong_usage_by_a_flag_is_a_wrong_setting_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[stream]\nname = 'a/b'\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"wrong setting: \[stream\] a/b has a slash"):
+        load_config(Naming, path=path, environ={}, flags={})
+    with pytest.raises(NamedError):
+        load_config(Naming, path=None, environ={}, flags={"stream.name": "a/b"})
+
+
 def test_the_file_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"settings.toml: unknown key"):
         load("nonsense = 1\n", tmp_path)
@@ -168,6 +209,18 @@ def test_a_secret_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
 def test_a_secret_from_the_environment_wins_over_a_secret_file(tmp_path: Path) -> None:
     settings = load('[broker]\npassword_file = "gone"\n', tmp_path, environ={"VOXWIRE_BROKER__PASSWORD": "direct"})
     assert settings.broker.password == "direct"
+
+
+def test_a_secret_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="which is no text in UTF-8"):
+        load('[broker]\npassword_file = "secret"\n', tmp_path)
+
+
+def test_a_secret_of_another_type_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'broker.password' must be text or none") as caught:
+        load("[broker]\npassword = 12345\n", tmp_path)
+    assert "12345" not in str(caught.value)
 
 
 def test_a_secret_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:

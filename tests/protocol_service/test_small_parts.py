@@ -132,6 +132,13 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[st
     root.setLevel(level)
 
 
+def test_a_name_with_a_line_break_is_still_one_line_of_log(log: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", json=False)
+    logging.getLogger("gateway").info("file %s", "a\n2026-01-01 ERROR gateway: fake\x1b[31m.wav")
+    (line,) = log.readouterr().err.splitlines()
+    assert line.endswith(r"file a\n2026-01-01 ERROR gateway: fake\x1b[31m.wav")
+
+
 def test_the_log_is_text_for_people(log: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", json=False)
     logging.getLogger("gateway").info("started %s", "lobby")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from protocol.service import ServiceError, write_stats
+from protocol.service import ServiceError, stats_at_the_end, write_stats
 
 
 def test_statistics_are_one_json_object(tmp_path: Path) -> None:
@@ -34,3 +36,39 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"Cannot write the statistics to .*none.*name another file"):
         write_stats(tmp_path / "none" / "stats.json", {})
+
+
+def test_a_disk_that_is_full_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(path: Path, text: str, **options: str) -> int:
+        path.write_bytes(text.encode()[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill_up)
+    with pytest.raises(ServiceError, match=r"Cannot write the statistics to .*: No space left on device"):
+        write_stats(tmp_path / "stats.json", {"frames": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_statistics_are_written_however_the_run_ends(tmp_path: Path) -> None:
+    with stats_at_the_end(tmp_path / "well.json", lambda: {"frames": 1}):
+        pass
+    with pytest.raises(KeyError), stats_at_the_end(tmp_path / "badly.json", lambda: {"frames": 2}):
+        raise KeyError
+    assert json.loads((tmp_path / "well.json").read_text()) == {"frames": 1}
+    assert json.loads((tmp_path / "badly.json").read_text()) == {"frames": 2}
+
+
+def test_a_run_that_failed_says_why_and_not_that_its_statistics_failed_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = tmp_path / "nowhere" / "stats.json"
+    with pytest.raises(ServiceError, match="the run"), stats_at_the_end(nowhere, dict):
+        raise ServiceError("the run failed")
+    assert "Cannot write the statistics" in caplog.text
+    with pytest.raises(ServiceError, match="Cannot write the statistics"), stats_at_the_end(nowhere, dict):
+        pass
+
+
+def test_without_a_file_nothing_is_counted() -> None:
+    with stats_at_the_end(None, lambda: pytest.fail("nobody asked")):
+        pass

@@ -20,7 +20,10 @@ def test_a_signal_sets_the_event(number: signal.Signals) -> None:
         assert stop.received is number
 
 
-def test_the_second_interrupt_has_its_usual_effect() -> None:
+def test_the_second_interrupt_has_its_usual_effect(request: pytest.FixtureRequest) -> None:
+    # A suite that a shell started in the background was told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with StopSignal() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.wait(5.0)

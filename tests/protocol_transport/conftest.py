@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.demo.broker import RunningBroker, find_mosquitto, start_broker
+from gateway.demo.broker import RunningBroker, TlsFiles, find_mosquitto, start_broker
 from protocol.transport import BrokerConfig, Connection, Message
 
 DEADLINE_S = 15.0
@@ -177,9 +177,13 @@ class Authority:
     ca: Path
     certificate: Path
     key: Path
+    expired: TlsFiles
+    early: TlsFiles
     client_certificate: Path
     client_key: Path
+    expired_client: TlsFiles
     other_ca: Path
+    other_client: TlsFiles
 
 
 @pytest.fixture(scope="session")
@@ -188,22 +192,31 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     ca_key, ca = _certificate("test authority", None)
     server_key, server = _certificate("127.0.0.1", (ca_key, ca))
     client_key, client = _certificate("edge-1", (ca_key, ca))
-    _, other = _certificate("another authority", None)
+    other = _certificate("another authority", None)
+
+    def issue(file: str, name: str, issuer: _Issuer, days: tuple[int, int]) -> TlsFiles:
+        key, certificate = _certificate(name, issuer, days)
+        return TlsFiles(_pem(folder / f"{file}.crt", certificate), _pem(folder / f"{file}.key", key))
+
     return Authority(
         ca=_pem(folder / "ca.crt", ca),
         certificate=_pem(folder / "server.crt", server),
         key=_pem(folder / "server.key", server_key),
+        expired=issue("expired", "127.0.0.1", (ca_key, ca), (-3, -1)),
+        early=issue("early", "127.0.0.1", (ca_key, ca), (1, 3)),
         client_certificate=_pem(folder / "client.crt", client),
         client_key=_pem(folder / "client.key", client_key),
-        other_ca=_pem(folder / "other.crt", other),
+        expired_client=issue("expired-client", "edge-2", (ca_key, ca), (-3, -1)),
+        other_ca=_pem(folder / "other.crt", other[1]),
+        other_client=issue("other-client", "edge-3", other, (-1, 1)),
     )
 
 
 _Issuer = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
-def _certificate(name: str, issuer: _Issuer | None) -> _Issuer:
-    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer."""
+def _certificate(name: str, issuer: _Issuer | None, days: tuple[int, int] = (-1, 1)) -> _Issuer:
+    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer. Valid from and to."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -215,8 +228,8 @@ def _certificate(name: str, issuer: _Issuer | None) -> _Issuer:
         .issuer_name(subject if issuer is None else issuer[1].subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(key_identifier, critical=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import tracemalloc
 import wave
 from collections.abc import Callable
@@ -144,6 +146,15 @@ def test_names_that_look_like_addresses_are_files(tmp_path: Path, monkeypatch: p
         _assert_is_the_tone(read_audio(name, RATE), length_tolerance_s=0.1)
 
 
+def test_a_file_that_is_called_minus_is_not_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write(tmp_path / "-", _tone(16000, 1), 16000, format="WAV")
+    before = os.fstat(0)
+    _assert_is_the_tone(read_audio("-", RATE))
+    after = os.fstat(0)
+    assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
+
+
 def test_channels_are_averaged(tmp_path: Path) -> None:
     left_only = _tone(16000, 2)
     left_only[:, 1] = 0
@@ -163,6 +174,9 @@ def test_nonfinite_samples_of_float_files_are_cleaned_and_counted(tmp_path: Path
     with open_audio(tmp_path / "a.wav", 8000) as reader:
         assert np.isfinite(np.concatenate(list(reader))).all()
         assert reader.nonfinite_samples == 3
+        assert reader.faults == (
+            f"{tmp_path / 'a.wav'} is damaged: 3 samples were not finite or absurdly loud and were replaced"
+        )
 
 
 def test_a_reader_is_read_once(tmp_path: Path) -> None:
@@ -269,12 +283,20 @@ def _film_without_sound(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.m4a", "a.raw", "a"])
-@pytest.mark.parametrize("content", [_text, _noise, _zeros, _play_list, _concatenation, _picture, _film_without_sound])
+@pytest.mark.parametrize("content", [_text, _noise, _zeros, _play_list, _concatenation, _picture])
 def test_what_is_not_audio_is_refused(tmp_path: Path, name: str, content: Callable[[Path], bytes]) -> None:
     (tmp_path / name).write_bytes(content(tmp_path))
     with pytest.raises(AudioFileError, match="Unsupported file type — expected WAV/MP3/FLAC/OGG/M4A") as caught:
         read_audio(tmp_path / name, RATE)
     assert caught.value.reason == "unsupported"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.wav", "a"])
+def test_a_film_without_sound_is_told_from_a_file_that_is_no_audio(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(_film_without_sound(tmp_path))
+    with pytest.raises(AudioFileError, match=r"There is no sound in .*it holds no audio track") as caught:
+        open_audio(tmp_path / name, RATE)
+    assert caught.value.reason == "empty"
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
@@ -299,8 +321,90 @@ def test_a_file_cut_short_gives_its_beginning_or_one_clear_error(tmp_path: Path,
 def test_m4a_without_its_index_is_refused(tmp_path: Path) -> None:
     data = _write_with_ffmpeg(tmp_path / "a.m4a", "aac", 44100, 1).read_bytes()
     (tmp_path / "a.m4a").write_bytes(data[: len(data) // 2])
-    with pytest.raises(AudioFileError, match="Unsupported"):
+    with pytest.raises(AudioFileError, match="begins as M4A but cannot be read: it is damaged or cut short") as caught:
         open_audio(tmp_path / "a.m4a", RATE)
+    assert caught.value.reason == "damaged"
+
+
+def _wav(*, channels: int = 1, rate: int = 16000, bits: int = 16, data: bytes = bytes(3200), size: int = -1) -> bytes:
+    """A WAV file of any header, true or not; size: of the data as the header states it, -1 for the true one."""
+    size = len(data) if size < 0 else size
+    block = channels * bits // 8
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * block % 2**32, block % 2**16, bits)
+    total = min(36 + size, 0xFFFFFFFF)
+    return (
+        b"RIFF"
+        + struct.pack("<I", total)
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + form
+        + struct.pack("<4sI", b"data", size)
+        + data
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "sentence"),
+    [
+        (_wav(channels=0), "damaged", "begins as WAV but cannot be read: its header states 0 channels"),
+        (_wav(rate=0), "damaged", "its header states 0 Hz"),
+        (_wav(bits=0), "damaged", "its header states 0 bits per sample"),
+        (_wav()[:20], "damaged", "its header is cut short"),
+        (_wav(channels=200, data=bytes(40000)), "unsupported", "has 200 channels, expected 1 to 64"),
+        (_wav(rate=1), "unsupported", "has a sample rate of 1 Hz, expected 1000 to 768000"),
+        (_wav(rate=2**31 - 1), "unsupported", "has a sample rate of 2147483647 Hz"),
+    ],
+)
+def test_a_header_that_can_not_be_true_is_named(tmp_path: Path, content: bytes, reason: str, sentence: str) -> None:
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(AudioFileError, match=sentence) as caught:
+        open_audio(tmp_path / "a.wav", RATE)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF - 36, 0xFFFFFFFF])
+def test_a_wav_whose_writer_never_came_to_state_its_length_is_no_damaged_one(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a.wav").write_bytes(_wav(data=b"\x00\x10" * 32000, size=size))
+    with open_audio(tmp_path / "a.wav", RATE) as reader:
+        assert sum(map(len, reader)) == 32000
+        assert reader.faults is None
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_a_whole_file_has_no_faults(tmp_path: Path, name: str) -> None:
+    soundfile.write(tmp_path / name, _tone(44100, 1), 44100, format=name.split(".")[1].upper())
+    with open_audio(tmp_path / name, RATE) as reader:
+        assert sum(map(len, reader))
+        assert reader.faults is None
+
+
+def test_an_mp3_cut_short_plays_what_it_has_and_says_what_is_missing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "whole.mp3", np.tile(_tone(44100, 1), (4, 1)), 44100, format="MP3")
+    data = (tmp_path / "whole.mp3").read_bytes()
+    (tmp_path / "a.mp3").write_bytes(data[: len(data) // 2])
+    with open_audio(tmp_path / "a.mp3", RATE) as reader:
+        duration_s = sum(map(len, reader)) / RATE
+        assert reader.duration_s == pytest.approx(4 * SECONDS, abs=0.2)
+        assert duration_s == pytest.approx(2 * SECONDS, abs=0.3)
+        assert reader.missing_s == pytest.approx(4 * SECONDS - duration_s, abs=0.1)
+        assert reader.faults is not None
+        assert "it was cut short" in reader.faults
+    assert capfd.readouterr() == ("", "")  # libsndfile's MP3 library would print its own remarks
+
+
+def test_a_pipe_is_refused_at_once_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.wav")
+    for path in (tmp_path / "a.wav", Path("/dev/zero")):
+        with pytest.raises(AudioFileError, match="is a pipe or a device"):
+            open_audio(path, RATE)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    for name, sentence in (("a\0b.wav", "null byte"), ("x" * 5000, "too long")):
+        with pytest.raises(AudioFileError, match=sentence):
+            open_audio(name, RATE)
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3", "a.m4a"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +77,58 @@ def test_a_pipe_gets_a_header_and_the_sound(tmp_path: Path) -> None:
 def test_where_it_cannot_be_written_the_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputFileError, match=r"Cannot write .*nowhere/a.wav: No such file"):
         WavWriter(tmp_path / "nowhere" / "a.wav", 16000)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file of this process may grow over `size` bytes: a full disk, as far as a writer can tell."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [44 + 2 * 250, 44 + 2 * 250 + 1])
+def test_a_file_on_a_full_disk_is_valid_up_to_the_last_sample_that_fitted(tmp_path: Path, size: int) -> None:
+    with files_of_at_most(size):
+        writer = WavWriter(tmp_path / "a.wav", 1000)
+        writer.write(np.full(100, 0.5))
+        writer.write(np.full(100, 0.5))
+        for _ in range(2):  # and it stays full
+            with pytest.raises(OutputFileError, match=r"Cannot write .*a.wav: File too large"):
+                writer.write(np.full(100, 0.5))
+        writer.close()
+    assert writer.samples_written == 250
+    assert _read(tmp_path / "a.wav") == (1000, [16384] * 250)
+
+
+def test_where_not_even_the_header_fits_no_file_is_left(tmp_path: Path) -> None:
+    with files_of_at_most(20), pytest.raises(OutputFileError, match="File too large"):
+        WavWriter(tmp_path / "a.wav", 1000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_full_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").symlink_to("/dev/full")
+    with pytest.raises(OutputFileError, match="No space left on device"):
+        WavWriter(tmp_path / "a.wav", 1000)
+    assert (tmp_path / "a.wav").is_symlink()
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    for name in ("a\0b.wav", "x" * 300):
+        with pytest.raises(OutputFileError, match="Cannot write"):
+            WavWriter(name, 1000)
+
+
+def test_a_file_can_be_taken_away_again(tmp_path: Path) -> None:
+    writer = WavWriter(tmp_path / "a.wav", 1000)
+    writer.close()
+    writer.remove()
+    writer.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_mono_is_taken(tmp_path: Path) -> None:

@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 from codec.spec import CodecSpec
-from edge_player.buffer.jitter_buffer import Ready
+from edge_player.buffer.jitter_buffer import Ready, Wait
 from edge_player.buffer.timeline import Timeline
 from edge_player.errors import ModelMismatchError
 from edge_player.intake.inbox import InboxKind, InboxMessage
-from edge_player.intake.receiver import Receiver, ReceiverConfig, StreamState
-from protocol.event import ClockReport, StreamGap, StreamStarted, StreamStopped, encode_event
+from edge_player.intake.receiver import Receiver
+from edge_player.intake.receiver_values import ReceiverConfig, StreamState
+from protocol.event import (
+    ClockReport,
+    SourceResumed,
+    SourceStalled,
+    StreamGap,
+    StreamStarted,
+    StreamStopped,
+    encode_event,
+)
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.status import State, StatusMessage, encode_status
@@ -93,6 +102,18 @@ def test_a_delay_of_ones_own_wins_over_the_recommended_one(
     post.manifest(make_manifest(delay_ms=1200))
     post.packet(make_packet(0), at=10.0)
     assert isinstance(post.timeline.pull(10.081), Ready)
+
+
+@pytest.mark.parametrize(("offset_ms", "delay_s"), [(40, 0.2), (-100, 0.06), (-500, 0.0)])
+def test_an_offset_moves_the_delay_and_never_below_zero(
+    spec: CodecSpec, make_manifest: MakeManifest, make_packet: MakePacket, offset_ms: int, delay_s: float
+) -> None:
+    post = Post(spec, playout_offset_ms=offset_ms)
+    post.manifest(make_manifest(delay_ms=160))
+    post.packet(make_packet(0), at=10.0)
+    if delay_s:
+        assert isinstance(post.timeline.pull(10.0 + delay_s - 0.001), Wait)
+    assert isinstance(post.timeline.pull(10.0 + delay_s + 0.001), Ready)
 
 
 def test_packets_before_their_manifest_wait_for_it(
@@ -266,3 +287,61 @@ def test_nothing_that_comes_raises(post: Post, make_manifest: MakeManifest) -> N
         kind = list(InboxKind)[random.integers(4)]
         post.raw(kind, random.bytes(int(random.integers(0, 60))))
     assert post.receiver.stats.packets_bad > 0
+
+
+AT = 1_735_689_600_000
+
+
+@pytest.fixture
+def stalled(post: Post, make_manifest: MakeManifest) -> Post:
+    """A player whose stream has stalled at frame 10."""
+    post.manifest(make_manifest())
+    post.raw(InboxKind.EVENT, encode_event(SourceStalled(EPOCH, 10, AT)))
+    return post
+
+
+def test_a_source_that_stalls_and_resumes_shows_in_the_state(stalled: Post) -> None:
+    waiting = stalled.states[-1]
+    assert (waiting.state, waiting.reason) == ("waiting", "the source of the stream gives no sound")
+    stalled.raw(InboxKind.EVENT, encode_event(SourceResumed(EPOCH, 60, AT)))
+    assert stalled.states[-1] == StreamState("online", None, EPOCH)
+    assert stalled.receiver.stats.source_stalls == 1
+    assert not stalled.receiver.over
+
+
+def test_a_packet_from_before_the_stall_does_not_end_it_but_one_from_after_does(
+    stalled: Post, make_packet: MakePacket
+) -> None:
+    stalled.packet(make_packet(9))
+    assert stalled.states[-1].state == "waiting"
+    stalled.packet(make_packet(60))
+    assert stalled.states[-1] == StreamState("online", None, EPOCH)
+
+
+def test_a_stall_of_another_epoch_says_nothing_about_this_one(post: Post, make_manifest: MakeManifest) -> None:
+    post.manifest(make_manifest())
+    post.raw(InboxKind.EVENT, encode_event(SourceStalled(EPOCH + 1, 10, AT)))
+    assert post.receiver.state.state == "online"
+
+
+def test_a_player_that_comes_during_a_stall_learns_it_from_the_gateways_status(
+    post: Post, make_manifest: MakeManifest, make_packet: MakePacket
+) -> None:
+    post.manifest(make_manifest())
+    post.status("waiting", epoch=EPOCH)
+    assert post.receiver.state.reason == "the source of the stream gives no sound"
+    post.packet(make_packet(3))
+    assert post.receiver.state.state == "online"
+
+
+def test_a_stream_that_stops_while_it_stalls_has_ended(stalled: Post) -> None:
+    stalled.raw(InboxKind.EVENT, encode_event(StreamStopped(EPOCH, 0, 9, AT)))
+    assert stalled.receiver.state.reason == "the stream has ended"
+    stalled.raw(InboxKind.EVENT, encode_event(SourceResumed(EPOCH, 60, AT)))
+    assert stalled.receiver.state.reason == "the stream has ended"
+
+
+def test_an_event_of_a_later_version_is_no_fault(post: Post, make_manifest: MakeManifest) -> None:
+    post.manifest(make_manifest())
+    post.raw(InboxKind.EVENT, b"\x92\x64\x01")
+    assert (post.receiver.stats.events_unknown, post.receiver.stats.events_bad) == (1, 0)

@@ -17,6 +17,7 @@ from edge_player.intake.tiers import TierMap
 from edge_player.render.decoder import PRIME_FRAMES
 from edge_player.render.playout import Playout
 from edge_player.render.ring import PcmRing
+from edge_player.render.volume import Volume
 from protocol.packet import TokenPacket
 
 MakePacket = Callable[..., TokenPacket]
@@ -185,3 +186,49 @@ def test_the_time_to_come_again_is_when_the_ring_falls_to_its_lead(bench: Bench,
     assert bench.playout.step(bench.now) == pytest.approx(bench.now + 0.16)
     later = bench.now + 0.16
     assert bench.playout.step(later) == pytest.approx(later + FRAME_S - 0.03)
+
+
+def test_a_sink_that_goes_on_at_another_rate_hears_every_later_frame_when_it_is_due(
+    decoder: Any, make_packet: MakePacket, code: Callable[[int], int]
+) -> None:
+    bench = Bench(decoder, sink_rate=48000)
+    rings: list[tuple[PcmRing, int]] = []
+    bench.playout = Playout(
+        bench.timeline,
+        decoder,
+        bench.ring,
+        sink_rate=48000,
+        lead_s=0.03,
+        sink_rate_now=lambda: bench.sink_rate,
+        on_new_ring=lambda ring, rate: rings.append((ring, rate)),
+        utc=lambda: bench.now,
+    )
+    bench.open()
+    arrivals = live(make_packet, list(range(40)))
+    bench.run(1.0, arrivals)
+    bench.sink_rate = 44100
+    assert bench.playout.step(bench.now) is not None
+    (ring, rate), bench.ring = rings[0], rings[0][0]
+    assert (rate, bench.playout.ring) == (44100, ring)
+    stale = ring.level
+    heard = bench.run(1.0, {tick - 100: packet for tick, packet in arrivals.items() if tick >= 100})
+    assert not heard[:1000].any(), "what was made for the old rate was heard"
+    assert stale == pytest.approx(0.07 * 44100, abs=0.05 * 44100)
+    # Frame f is due at 0.16 s + f * 0.08 s: its middle, one second later, has its level to within the resampler.
+    for frame in range(13, 20):
+        middle = round((0.16 + (frame + 0.5) * FRAME_S - 1.0) * 44100)
+        assert heard[middle] == pytest.approx(level(code(frame)), abs=0.005)
+    assert (bench.playout.stats.rate_changes, ring.underruns) == (1, 0)
+    assert bench.timeline.totals().concealed == 0
+
+
+def test_the_volume_is_heard_and_the_ring_is_full_as_ever(decoder: Any, make_packet: MakePacket) -> None:
+    loud, soft = Bench(decoder), Bench(decoder)
+    soft.playout = Playout(
+        soft.timeline, decoder, soft.ring, sink_rate=RATE, lead_s=0.03, volume=Volume(50), utc=lambda: soft.now
+    )
+    for bench in (loud, soft):
+        bench.open()
+    arrivals = live(make_packet, list(range(5)))
+    np.testing.assert_allclose(soft.run(0.8, arrivals), 0.125 * loud.run(0.8, arrivals), atol=1e-7)
+    assert soft.ring.underruns == 0

@@ -51,10 +51,10 @@ def test_an_empty_ring_is_no_underrun_while_nothing_is_due() -> None:
     assert ring.underruns == 0
 
 
-def test_what_waits_can_be_thrown_away() -> None:
+def test_what_waits_can_be_passed_over() -> None:
     ring = PcmRing(100)
     ring.write(ramp(0, 30))
-    assert ring.discard() == 30
+    assert (ring.drop(10), ring.drop(100)) == (10, 20)
     assert ring.level == 0
 
 
@@ -82,3 +82,13 @@ def test_two_threads_lose_and_invent_nothing() -> None:
         written += ring.write(ramp(written, min(71, total - written)))
     reader.join(10)
     assert np.array_equal(np.concatenate(got), ramp(0, total))
+
+
+def test_a_successor_is_empty_and_counts_on() -> None:
+    ring = PcmRing(10)
+    ring.active = True
+    ring.fill(np.zeros(4, dtype=np.float32))
+    ring.write(np.ones(5, dtype=np.float32))
+    after = ring.successor(20)
+    assert (after.level, after.free, after.active) == (0, 20, True)
+    assert (after.underruns, after.underrun_samples) == (1, 4)

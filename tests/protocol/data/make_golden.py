@@ -142,6 +142,8 @@ def events() -> dict[str, tuple[bytes, dict[str, object]]]:
         "priority": (4, {"epoch": 2**64 - 1, "priority": 9}),
         "clock": (5, {"epoch": 1, "frame": 125, "at_ms": at + 10_000, "rate_tenths_ppm": 125}),
         "clock_slow": (5, {"epoch": epoch, "frame": 2**53 - 1, "at_ms": 2**53 - 1, "rate_tenths_ppm": -1_000_000}),
+        "stalled": (6, {"epoch": epoch, "frame": 1125, "at_ms": at + 90_000}),
+        "resumed": (7, {"epoch": epoch, "frame": big, "at_ms": at + 80 * big}),
     }
     made: dict[str, tuple[bytes, dict[str, object]]] = {}
     for name, (kind, fields) in said.items():

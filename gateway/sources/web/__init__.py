@@ -1,0 +1,1 @@
+"""Sound behind http and https: a file, a radio, a list of pieces."""

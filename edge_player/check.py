@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from codec.audio.cards import describe_cards, list_cards
 from codec.spec import CodecSpec
 from edge_player.config import PlayerConfig
 from edge_player.errors import SinkError
@@ -31,7 +30,7 @@ from protocol.status import StatusMessage, encode_status
 from protocol.topics import Topics
 from protocol.transport import broker_finding, permissions_finding, retained_message
 
-__all__ = ["check_player", "describe_devices"]
+__all__ = ["check_player"]
 
 SILENCE_S = 0.2
 """Enough to see that a card takes sound, when no tone is wanted."""
@@ -76,17 +75,6 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
         report.add("permissions", lambda: _permissions(config))
         report.add("stream", lambda: _stream(config, spec))
     return report
-
-
-def describe_devices(*, as_json: bool) -> str:
-    """The sound cards that can play. Raises SoundCardError (74) where PortAudio is missing."""
-    cards = list_cards("output", probe_rates=True)
-    text = describe_cards(cards, as_json=as_json)
-    if as_json:
-        return text
-    if not cards:
-        return "No sound card that can play. Plug one in, start the sound server, or play to a file: --out FILE.wav"
-    return f"{text}\n* default; choose another with: edge-player run --output-device NAME"
 
 
 def _decoder_finding(decoder: OnnxFrameDecoder) -> Finding:

@@ -97,7 +97,13 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _devices(arguments: argparse.Namespace) -> int:
     configure_logging(arguments.log_level, json=arguments.json)
-    from edge_player.check import describe_devices
+    from codec.audio.cards import describe_devices
 
-    print(describe_devices(as_json=arguments.json))
+    page = describe_devices(
+        "output",
+        as_json=arguments.json,
+        none="No sound card that can play. Plug one in, start the sound server, or play to a file: --out FILE.wav",
+        choose="edge-player run --output-device NAME",
+    )
+    print(page)
     return 0

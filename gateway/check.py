@@ -9,7 +9,6 @@ import threading
 import msgpack
 import numpy as np
 
-from codec.audio.cards import describe_cards, list_cards
 from codec.errors import SoundCardError
 from codec.session import Encoder
 from gateway.conditioning import ClippingDetector, LevelTracker
@@ -31,7 +30,7 @@ from protocol.status import StatusMessage, encode_status
 from protocol.topics import Topics
 from protocol.transport import broker_finding, permissions_finding
 
-__all__ = ["check_gateway", "describe_devices"]
+__all__ = ["check_gateway"]
 
 LISTEN_S = 1.0
 PATIENCE_S = 5.0
@@ -64,17 +63,6 @@ def check_gateway(config: GatewayConfig) -> CheckReport:
     if report.add("broker", lambda: broker_finding(config.broker)):
         report.add("permissions", lambda: _permissions(config))
     return report
-
-
-def describe_devices(*, as_json: bool) -> str:
-    """The microphones as a table or JSON. Raises SoundCardError (exit 74) where PortAudio is missing."""
-    cards = list_cards("input", probe_rates=True)
-    text = describe_cards(cards, as_json=as_json)
-    if as_json:
-        return text
-    if not cards:
-        return "No microphone found. Plug one in, or start the sound server."
-    return f"{text}\n* default; choose another with: gateway run --source mic --input-device NAME"
 
 
 def _encoder_finding(encoder: Encoder, config: GatewayConfig) -> Finding:

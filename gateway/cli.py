@@ -109,9 +109,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _devices(arguments: argparse.Namespace) -> int:
     configure_logging(arguments.log_level, json=arguments.json)
-    from gateway.check import describe_devices
+    from codec.audio.cards import describe_devices
 
-    print(describe_devices(as_json=arguments.json))
+    page = describe_devices(
+        "input",
+        as_json=arguments.json,
+        none="No microphone found. Plug one in, or start the sound server.",
+        choose="gateway run --source mic --input-device NAME",
+    )
+    print(page)
     return 0
 
 

@@ -35,7 +35,7 @@ CARD = SoundCard(
 def test_devices_are_listed_for_people_and_machines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_player.check.list_cards", lambda direction, probe_rates: [CARD])
+    monkeypatch.setattr("codec.audio.cards.table.list_cards", lambda direction, probe_rates: [CARD])
     assert main(["devices"]) == 0
     text = capsys.readouterr().out
     assert any(line.startswith("*") and "USB Audio" in line and "44100" in line for line in text.splitlines())
@@ -46,7 +46,7 @@ def test_devices_are_listed_for_people_and_machines(
 
 
 def test_no_sound_card_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_player.check.list_cards", lambda direction, probe_rates: [])
+    monkeypatch.setattr("codec.audio.cards.table.list_cards", lambda direction, probe_rates: [])
     assert main(["devices"]) == 0
     assert "No sound card that can play" in capsys.readouterr().out
 

@@ -70,7 +70,7 @@ CARD = SoundCard(
 def test_devices_are_listed_for_people_and_machines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.check.list_cards", lambda direction, probe_rates: [CARD])
+    monkeypatch.setattr("codec.audio.cards.table.list_cards", lambda direction, probe_rates: [CARD])
     assert cli.main(["devices"]) == 0
     text = capsys.readouterr().out
     assert any(line.startswith("*") and "USB Audio" in line and "44100" in line for line in text.splitlines())
@@ -81,7 +81,7 @@ def test_devices_are_listed_for_people_and_machines(
 
 
 def test_no_microphone_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.check.list_cards", lambda direction, probe_rates: [])
+    monkeypatch.setattr("codec.audio.cards.table.list_cards", lambda direction, probe_rates: [])
     assert cli.main(["devices"]) == 0
     assert "No microphone found" in capsys.readouterr().out
     assert cli.main(["devices", "--json"]) == 0

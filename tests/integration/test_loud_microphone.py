@@ -13,21 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway.demo.broker import RunningBroker, start_broker
+from gateway.demo.broker import RunningBroker
 from tests.conftest import VirtualSoundCard
 
 pytestmark = [pytest.mark.audio, pytest.mark.broker, pytest.mark.slow]
 
 RATE_HZ = 48_000
 TALKS_S = 10.0
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RunningBroker]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    with start_broker(folder) as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,27 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gateway.demo.broker import RunningBroker, start_broker
+from gateway.demo.broker import RunningBroker
 from tests.conftest import VirtualSoundCard
 
 pytestmark = [pytest.mark.audio, pytest.mark.broker, pytest.mark.slow]
 
 CAPTURE_RATE_HZ = 48_000
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RunningBroker]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    with start_broker(folder) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from codec.audio.cards.opening import open_input, open_output
 from codec.audio.cards.options import CardOptions
 from codec.audio.cards.portaudio import load_portaudio, refresh_portaudio
 from codec.audio.cards.stream import CardStream, InputCallback, OutputCallback
-from codec.audio.cards.table import describe_cards
+from codec.audio.cards.table import describe_cards, describe_devices
 
 __all__ = [
     "PROBED_RATES",
@@ -23,6 +23,7 @@ __all__ = [
     "OutputCallback",
     "SoundCard",
     "describe_cards",
+    "describe_devices",
     "find_card",
     "list_cards",
     "load_portaudio",

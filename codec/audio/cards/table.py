@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from codec.audio.cards.card import SoundCard
+from codec.audio.cards.card import Direction, SoundCard
+from codec.audio.cards.listing import list_cards
+
+
+def describe_devices(direction: Direction, *, as_json: bool, none: str, choose: str) -> str:
+    """What `devices` prints: the cards of this machine. `none`: the sentence where there is none; `choose`: the flag
+    of `run` that names one. Raises SoundCardError (exit 74) where PortAudio is missing.
+    """
+    cards = list_cards(direction, probe_rates=True)
+    text = describe_cards(cards, as_json=as_json)
+    if as_json:
+        return text
+    return f"{text}\n* default; choose another with: {choose}" if cards else none
 
 
 def describe_cards(cards: Sequence[SoundCard], *, as_json: bool) -> str:

@@ -3,6 +3,7 @@
 #   RUNTIME=cuda                 ONNX Runtime's GPU build instead of the CPU one
 #   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=1800 how long `make soak` does
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
+#   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -10,6 +11,7 @@ RUNTIME ?= cpu
 DEMO_OUT ?= voxwire-demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 ROOM_TIMES ?= 1
 SOAK_SECONDS ?= 1800
 BIN := $(VENV)/bin
@@ -20,15 +22,15 @@ TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench room soak system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 room soak oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## speech -> tokens -> MQTT broker -> speech, on this machine, without torch
 	$(BIN)/gateway demo --out $(DEMO_OUT) $(DEMO_ARGS)
 
-test: system-packages $(VENV)/.installed-dev ## everything: lint, types, import contracts, the whole suite
+test: system-packages $(VENV)/.installed-dev oracle-environment ## everything: lint, types, import contracts, the whole suite
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -50,6 +52,16 @@ room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone
 soak: system-packages $(VENV)/.installed-dev ## half an hour of it: memory, processor, latency and losses over time
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
+oracle: $(VENV)-oracle/.installed ## our Qwen3 tokenizer against the official package, the long form: ten minutes on one core
+	$(BIN)/python -m pytest tests/oracle --full --report docs/reports/qwen3-oracle.json -s $(PYTEST_ARGS)
+
+bench-qwen3: $(VENV)-oracle/.installed ## the same two side by side on one core: time a step and memory, torch and ONNX
+	$(BIN)/python -m benchmarks.qwen3 $(BENCH_ARGS)
+
+# Without it the tests against the official package are skipped, and say so; where CI=true they fail.
+oracle-environment: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory $(VENV)-oracle/.installed || true
+
 system-packages:
 	@scripts/debian-packages.sh $(TEST_PACKAGES) || true
 
@@ -62,9 +74,13 @@ $(VENV)/.installed-dev: $(INSTALL_INPUTS)
 	@scripts/venv.sh $(RUNTIME),dev
 	@touch $@ $(VENV)/.installed-demo
 
+# Not made again with each new .venv: it reads that one's packages in place.
+$(VENV)-oracle/.installed: scripts/oracle.sh scripts/oracle.txt | $(VENV)/.installed-dev
+	@scripts/oracle.sh
+
 clean: ## what the commands wrote, caches included; .venv stays
 	rm -rf $(DEMO_OUT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
-	find . -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+	find . -path './$(VENV)*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 clean-venv: ## .venv too
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-oracle

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.flops import count_flops
 from benchmarks.harness import Row, describe_machine, median, parse_options, percentile, pin_to_core, report
 from codec import read_audio
-from codec.load import load_decoder, load_onnx_encoder
+from codec.load import load_onnx_decoder, load_onnx_encoder
 from codec.onnx import OnnxModel
 
 Array = NDArray[Any]
@@ -30,7 +30,7 @@ def main() -> int:
     )
     pin_to_core(options.core)
     machine = describe_machine(["numpy", "onnxruntime"])
-    encoder, decoder = load_onnx_encoder(), load_decoder()
+    encoder, decoder = load_onnx_encoder(), load_onnx_decoder()
     spec = encoder.spec
     size = spec.frame_size
     speech = _speech(spec.sample_rate, options.seconds)

@@ -117,10 +117,15 @@ def _row(link: str, sessions: Sequence[Session]) -> Row:
         "stoi_p50": median([session.stoi for session in sessions]),
         "stoi_min": min(session.stoi for session in sessions),
         "underruns": sum(session.played["underruns"] for session in sessions),
-        "frames_lost": sum(session.played["frames_due"] - session.played["frames_played"] for session in sessions),
+        "frames_lost": sum(_lost_frames(session.played) for session in sessions),
         "first_sound_ms_p50": 1000 * median([session.first_sound_s for session in sessions]),
         "first_sound_ms_max": 1000 * max(session.first_sound_s for session in sessions),
     }
+
+
+def _lost_frames(played: Stats) -> int:
+    """Those that brought a decoder into a stream came, and are not lost."""
+    return int(played["frames_due"] - played["frames_played"] - played["frames_primed"])
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def _faults(listening: Listening, sent: Stats, played: Stats) -> list[str]:
         "utterances not heard": listening.said - len(listening.latency_ms),
     }
     faults = [f"{count} {what}" for what, count in found.items() if count]
-    lost = played["frames_due"] - played["frames_played"]
+    lost = played["frames_due"] - played["frames_played"] - played["frames_primed"]
     if lost > FRAME_LOSS * played["frames_due"]:
         faults.append(f"{lost} frames lost")
     return faults

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from codec.audio.resample import Resampler
     from codec.audio.wav import WavWriter
     from codec.errors import (
+        AddressError,
         AudioFileError,
+        AudioInputError,
         CheckpointError,
         CodecError,
         CodesError,
+        DeviceError,
+        DownloadError,
         FrameSizeError,
         ModelError,
         ModelMissingError,
@@ -30,19 +34,24 @@ if TYPE_CHECKING:
         SpecError,
         TokenFileError,
     )
+    from codec.formats.vwt import TokenReader, TokenWriter
     from codec.framing import FrameAssembler
-    from codec.load import load_decoder, load_encoder, load_onnx_encoder
+    from codec.load import load_codec, load_decoder, load_encoder, load_onnx_decoder, load_onnx_encoder
     from codec.onnx import OnnxDecoder, OnnxEncoder, OnnxModel
     from codec.session import Decoder, DecoderSession, Encoder, EncoderSession
     from codec.spec import CodecSpec
-    from codec.tokens import TokenReader, TokenWriter
+    from codec.tokenizer import Tokenizer, Tokens
 
 _MODULES = {
     "codec.errors": (
+        "AddressError",
         "AudioFileError",
+        "AudioInputError",
         "CheckpointError",
         "CodecError",
         "CodesError",
+        "DeviceError",
+        "DownloadError",
         "FrameSizeError",
         "ModelError",
         "ModelMissingError",
@@ -51,19 +60,22 @@ _MODULES = {
         "TokenFileError",
     ),
     "codec.framing": ("FrameAssembler",),
-    "codec.load": ("load_decoder", "load_encoder", "load_onnx_encoder"),
+    "codec.load": ("load_codec", "load_decoder", "load_encoder", "load_onnx_decoder", "load_onnx_encoder"),
     "codec.onnx": ("OnnxDecoder", "OnnxEncoder", "OnnxModel"),
     "codec.audio.reader": ("AudioReader", "open_audio", "read_audio"),
     "codec.audio.resample": ("Resampler",),
     "codec.session": ("Decoder", "DecoderSession", "Encoder", "EncoderSession"),
     "codec.spec": ("CodecSpec",),
-    "codec.tokens": ("TokenReader", "TokenWriter"),
+    "codec.tokenizer": ("Tokenizer", "Tokens"),
+    "codec.formats.vwt": ("TokenReader", "TokenWriter"),
     "codec.audio.wav": ("WavWriter",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "AddressError",
     "AudioFileError",
+    "AudioInputError",
     "AudioReader",
     "CheckpointError",
     "CodecError",
@@ -71,6 +83,8 @@ __all__ = [
     "CodesError",
     "Decoder",
     "DecoderSession",
+    "DeviceError",
+    "DownloadError",
     "Encoder",
     "EncoderSession",
     "FrameAssembler",
@@ -86,9 +100,13 @@ __all__ = [
     "TokenFileError",
     "TokenReader",
     "TokenWriter",
+    "Tokenizer",
+    "Tokens",
     "WavWriter",
+    "load_codec",
     "load_decoder",
     "load_encoder",
+    "load_onnx_decoder",
     "load_onnx_encoder",
     "open_audio",
     "read_audio",

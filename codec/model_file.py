@@ -12,13 +12,17 @@ from typing import Literal, get_args
 import onnxruntime as ort
 
 from codec.denormals import denormals_flushed
-from codec.errors import ModelError, ModelMissingError, SpecError
+from codec.errors import DeviceError, ModelError, ModelMissingError, SpecError
+from codec.external_data import data_file_of
 from codec.spec import CodecSpec
 
 logger = logging.getLogger(__name__)
 
 Half = Literal["encoder", "decoder"]
-Provider = Literal["cpu", "cuda"]
+Provider = Literal["auto", "cpu", "cuda"]
+"""What may be asked for; `auto` is CUDA where ONNX Runtime can use it, else the CPU."""
+ActiveProvider = Literal["cpu", "cuda"]
+"""What can really run a model."""
 
 FORMAT_VERSION = "1"
 """Value of the metadata key `voxwire.format` that this reader understands."""
@@ -36,7 +40,9 @@ _TENSOR_TYPES = {
     "int64": "tensor(int64)",
     "bool": "tensor(bool)",
 }
-_EXECUTION_PROVIDERS: dict[Provider, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_EXECUTION_PROVIDERS: dict[ActiveProvider, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_CUDA_OPTIONS = {"use_tf32": "0"}
+"""ONNX Runtime's default is TF32, ten bits of mantissa: an encoder then chooses other codes."""
 _ERROR_LEVEL = 3
 """ONNX Runtime's severity 3: its warnings about nodes kept on the CPU are not for users."""
 
@@ -54,9 +60,10 @@ class StateSpec:
 class OnnxModel:
     """A loaded and checked file. Immutable; sessions of `codec.onnx` hold the state.
 
-    `spec.weights_sha256` names the weights, `file_sha256` this very file. `active_provider` is what ONNX Runtime says
-    it runs on, which need not be `requested_provider`. `fixed_frames` and `fixed_batch` are None where the graph leaves
-    them open, as it should.
+    `spec.weights_sha256` names the weights, `file_sha256` this very file (and with it, where the weights lie in a file
+    beside it, that one too: see `codec.external_data`). `active_provider` is what ONNX Runtime says
+    it runs on: what was asked for, unless that was `auto`. `fixed_frames` and `fixed_batch` are None where the graph
+    leaves them open, as it should.
     """
 
     path: Path
@@ -71,29 +78,43 @@ class OnnxModel:
     file_sha256: str
     threads: int
     requested_provider: Provider
-    active_provider: Provider
+    active_provider: ActiveProvider
     runtime: ort.InferenceSession
 
     @classmethod
     def load(cls, path: Path | str, *, provider: Provider = "cpu", threads: int = 1) -> OnnxModel:
-        """Open `path`. Asked for CUDA where there is none, the model runs on the CPU: a warning is logged, once.
+        """Open `path`. `provider` auto takes CUDA where ONNX Runtime can use it, else the CPU: the log says which.
 
-        Raises ModelMissingError where there is no file, ModelError for one that is damaged or not made by our export.
+        Raises ModelMissingError where there is no file or none with its weights beside it, ModelError for one that is
+        damaged or not made by our export, DeviceError where CUDA is asked for and cannot be used.
         """
         path = Path(path)
         if provider not in get_args(Provider):
-            raise ModelError(f"Unknown execution provider {provider!r} — expected cpu or cuda")
+            raise ModelError(f"Unknown execution provider {provider!r} — expected auto, cpu or cuda")
         if threads < 1:
             raise ModelError(f"A model runs on at least one thread, not {threads}")
+        if provider == "cuda" and _EXECUTION_PROVIDERS["cuda"] not in ort.get_available_providers():
+            raise DeviceError(
+                "CUDA was asked for, and the ONNX Runtime that is installed is built without it: "
+                "pip uninstall onnxruntime, then pip install 'voxwire[cuda]', or take the CPU"
+            )
         file_sha256 = _hash_file(path)
+        data = data_file_of(path)
+        if data is not None:
+            data.check(path)
         runtime = _open_runtime(path, provider, threads)
         try:
             description = _Description.of(runtime)
         except (SpecError, _ContractError) as error:
             raise ModelError(f"{path} is not a Voxwire codec model: {error}") from error
-        active: Provider = "cuda" if _EXECUTION_PROVIDERS["cuda"] in runtime.get_providers() else "cpu"
-        if active != provider:
-            logger.warning("CUDA was asked for but is not available to ONNX Runtime: %s runs on the CPU", path.name)
+        active: ActiveProvider = "cuda" if _EXECUTION_PROVIDERS["cuda"] in runtime.get_providers() else "cpu"
+        if provider == "cuda" and active != "cuda":
+            raise DeviceError(
+                "CUDA was asked for, but ONNX Runtime cannot use it here: see that nvidia-smi shows the GPU and that "
+                "the CUDA and cuDNN libraries are those its version wants, or take the CPU"
+            )
+        if provider == "auto":
+            logger.info("%s runs on %s", path.name, active)
         return cls(
             path=path,
             half=description.half,
@@ -132,10 +153,10 @@ def _open_runtime(path: Path, provider: Provider, threads: int) -> ort.Inference
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    providers = [_EXECUTION_PROVIDERS["cpu"]]
-    # Asking for a provider the build lacks prints a Python warning of its own; ours is said once, by load().
-    if provider == "cuda" and _EXECUTION_PROVIDERS["cuda"] in ort.get_available_providers():
-        providers.insert(0, _EXECUTION_PROVIDERS["cuda"])
+    providers: list[str | tuple[str, dict[str, str]]] = [_EXECUTION_PROVIDERS["cpu"]]
+    # Asking for a provider the build lacks prints a Python warning of its own.
+    if provider != "cpu" and _EXECUTION_PROVIDERS["cuda"] in ort.get_available_providers():
+        providers.insert(0, (_EXECUTION_PROVIDERS["cuda"], _CUDA_OPTIONS))
     try:
         # Inside the guard, since making the first session of a process changes the float mode of this thread for good.
         with denormals_flushed():

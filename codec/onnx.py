@@ -6,6 +6,7 @@ and other providers do not check at all.
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from codec.checks import clean_samples, complete_codes
 from codec.errors import FrameSizeError, ModelError
-from codec.model_file import Half, OnnxModel, Provider, StateSpec
+from codec.model_file import ActiveProvider, Half, OnnxModel, Provider, StateSpec
 from codec.session import AnyIntegers, Codes, RowMask, Samples
 from codec.spec import CodecSpec
 from codec.stepper import MAX_FRAMES_PER_STEP, Stepper
@@ -59,6 +60,12 @@ class _OnnxSession:
     def reset(self, mask: RowMask | None = None) -> None:
         """Start the rows in `mask` [B] (None: all) afresh: it takes effect with each row's next active frame."""
         self._stepper.mark_reset(mask)
+
+    def clone(self) -> Self:
+        """A session that stands where this one does; from here on each goes its own way."""
+        twin = copy(self)
+        twin._stepper = self._stepper.clone()
+        return twin
 
     def _active_rows(self, active: RowMask | None) -> RowMask | None:
         """The checked mask, or None where it spares nobody."""
@@ -170,7 +177,7 @@ class _OnnxHalf:
         return self.model.spec
 
     @property
-    def active_provider(self) -> Provider:
+    def active_provider(self) -> ActiveProvider:
         """What really runs it."""
         return self.model.active_provider
 

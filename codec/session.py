@@ -7,7 +7,7 @@ same result. It belongs to one thread at a time and lives as long as its `with` 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ class EncoderSession(Protocol):
     def reset(self, mask: RowMask | None = None) -> None:
         """Start the rows in `mask` [B] (None: all) afresh at their next frame."""
 
+    def clone(self) -> Self:
+        """A session that stands where this one does; from here on each goes its own way."""
+
 
 class DecoderSession(Protocol):
     """Streaming state of a decoder."""
@@ -42,6 +45,9 @@ class DecoderSession(Protocol):
 
     def reset(self, mask: RowMask | None = None) -> None:
         """Start the rows in `mask` [B] (None: all) afresh at their next frame."""
+
+    def clone(self) -> Self:
+        """A session that stands where this one does; from here on each goes its own way."""
 
 
 class Encoder(Protocol):

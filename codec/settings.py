@@ -13,13 +13,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, get_args
 
-from codec.errors import CodecError
-from codec.load import Engine
-from codec.model_file import Provider
+from codec.errors import EXIT_CONFIGURATION, CodecError, DeviceError
+from codec.load import Engine, device_name
 
 SECTION = "codec"
 ENVIRONMENT_PREFIX = "VOXWIRE_CODEC__"
-EXIT_CONFIGURATION = 78
+
+OLDER_NAMES = {"provider": "device"}
+"""Settings that were called otherwise, and still may be."""
 
 
 class SettingsError(CodecError):
@@ -30,21 +31,32 @@ class SettingsError(CodecError):
 
 @dataclass(frozen=True, slots=True)
 class CodecSettings:
-    """Which codec, and what runs it. `model` is a file or folder; None means the packaged one. Raises SettingsError."""
+    """Which codec, and what runs it. Raises SettingsError.
+
+    model: a file, a folder, or a repository "owner/name"; None: the packaged one. device: auto, cpu, cuda, cuda:1.
+    threads None: one for ONNX, and as many for torch as it finds.
+    """
 
     codec: str | None = None
     model: Path | None = None
-    provider: Provider = "cpu"
-    engine: Engine = "onnx"
-    threads: int = 1
+    device: str = "auto"
+    engine: Engine = "auto"
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.provider not in get_args(Provider):
-            raise SettingsError(f"provider is cpu or cuda, not {self.provider!r}")
+        try:
+            device_name(self.device)
+        except DeviceError as error:
+            raise SettingsError(str(error)) from error
         if self.engine not in get_args(Engine):
-            raise SettingsError(f"engine is onnx or torch, not {self.engine!r}")
-        if self.threads < 1:
+            raise SettingsError(f"engine is auto, onnx or torch, not {self.engine!r}")
+        if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads is 1 or more, not {self.threads}")
+
+    @property
+    def provider(self) -> str:
+        """The older name of `device`."""
+        return self.device
 
 
 def load_settings(
@@ -56,7 +68,7 @@ def load_settings(
         if name.startswith(ENVIRONMENT_PREFIX):
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
             values[_known(key, f"the environment variable {name}")] = text
-    values |= {key: value for key, value in flags.items() if value is not None}
+    values |= {OLDER_NAMES.get(key, key): value for key, value in flags.items() if value is not None}
     settings = CodecSettings()
     for key, value in values.items():
         settings = replace(settings, **{key: _convert(key, value)})  # type: ignore[arg-type]  # converted by its key
@@ -81,6 +93,7 @@ def _read_file(path: Path) -> dict[str, object]:
 
 
 def _known(key: str, where: str) -> str:
+    key = OLDER_NAMES.get(key, key)
     names = [field.name for field in fields(CodecSettings)]
     if key not in names:
         near = difflib.get_close_matches(key, names, n=1)

@@ -88,6 +88,20 @@ class Stepper:
         self._buffers.clear()
         self._banks = ([], [])
 
+    def clone(self) -> Stepper:
+        """Another stepper that stands where this one does; from here on each goes its own way."""
+        if self._closed:
+            raise RuntimeError("the session is closed: it lives as long as its `with` block")
+        twin = Stepper(self.model, self.batch_size, self._extra_outputs)
+        for ours, theirs in zip(self._banks[self._bank], twin._banks[twin._bank], strict=True):
+            # On a device `array` is only what was last sent there: the state is in `value`.
+            np.copyto(theirs.array, ours.array if self._on_cpu else ours.value.numpy())
+            twin._upload(theirs)
+        twin._pending[:] = self._pending
+        twin._any_pending = self._any_pending
+        twin.extras = dict(self.extras)
+        return twin
+
     def row_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """`mask` as a bool [B] array. Raises FrameSizeError for any other."""
         rows = np.asarray(mask)

@@ -76,8 +76,20 @@ def _add_decoder(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="a decoder.onnx, or its folder, instead",
     )
-    add("--provider", dest="decoder.provider", choices=("cpu", "cuda"), help="where it runs (default: cpu)")
+    add(
+        "--provider",
+        dest="decoder.provider",
+        choices=("auto", "cpu", "cuda"),
+        help="where it runs (default: cpu); auto takes a GPU where there is one",
+    )
     add("--threads", dest="decoder.threads", type=int, metavar="N", help="of the decoder (default: 1)")
+    add(
+        "--frames-per-step",
+        dest="decoder.frames_per_step",
+        type=int,
+        metavar="N",
+        help="decode so many frames at once where they came in time (default: 1): less work, the same delay",
+    )
 
 
 def _add_ends(group: argparse._ArgumentGroup) -> None:

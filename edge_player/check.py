@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from codec.spec import CodecSpec
 from edge_player.config import PlayerConfig
 from edge_player.errors import SinkError
-from edge_player.render.decoder import OnnxFrameDecoder, check_identity
+from edge_player.render.decoder import FASTER, OnnxFrameDecoder, check_identity
 from edge_player.render.volume import Volume
 from edge_player.sinks import open_sink
 from edge_player.tone import TONE_HZ, TONE_S, make_tone, play_through
@@ -22,7 +21,6 @@ from protocol.service import (
     Finding,
     device_id,
     engine_finding,
-    provider_finding,
     speed_finding,
     time_frames,
 )
@@ -39,10 +37,6 @@ MANIFEST_S = 2.0
 """A retained manifest comes with the first answer of the broker; a slow link may take this long."""
 
 _DEFAULT_RATE_HZ = 16000  # for the sink where no decoder says otherwise
-_FASTER = (
-    "--threads 2, a smaller model (codec-export decoder --precision int8, then --model), or --provider cuda where "
-    "there is a GPU"
-)
 
 
 def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
@@ -58,17 +52,21 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
     def decoder() -> Finding:
         nonlocal spec
         with OnnxFrameDecoder(
-            codec=options.codec, model=options.model, provider=options.provider, threads=options.threads
+            codec=options.codec,
+            model=options.model,
+            provider=options.provider,
+            threads=options.threads,
+            frames_per_step=options.frames_per_step,
         ) as loaded:
-            spec = loaded.spec
-            silence = np.zeros(loaded.spec.num_layers, dtype=np.int64)
-            durations.extend(time_frames(lambda: loaded.decode(silence)))
+            spec, frames = loaded.spec, options.frames_per_step
+            codes = np.zeros((spec.num_layers, frames), dtype=np.int64)
+            durations.extend(step / frames for step in time_frames(lambda: loaded.decode(codes)))
             return _decoder_finding(loaded)
 
     durations: list[float] = []
     if report.add("decoder", decoder) and spec is not None:
         frame_s = spec.frame_duration_s
-        report.add("speed", lambda: speed_finding(durations, frame_s, remedy=_FASTER))
+        report.add("speed", lambda: speed_finding(durations, frame_s, remedy=FASTER))
     rate_hz = _DEFAULT_RATE_HZ if spec is None else spec.sample_rate
     report.add("sink", lambda: _sink(config, rate_hz, tone=tone))
     if report.add("broker", lambda: broker_finding(config.broker)):
@@ -79,9 +77,7 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
 
 def _decoder_finding(decoder: OnnxFrameDecoder) -> Finding:
     spec = decoder.spec
-    what = f"{spec.name}, weights {spec.weights_sha256[:12]}…, on {decoder.active_provider}"
-    odd = provider_finding(decoder.active_provider, decoder.requested_provider)
-    return Finding(what) if odd is None else dataclasses.replace(odd, detail=f"{what}: {odd.detail}")
+    return Finding(f"{spec.name}, weights {spec.weights_sha256[:12]}…, on {decoder.active_provider}")
 
 
 def _sink(config: PlayerConfig, rate_hz: int, *, tone: bool) -> Finding:

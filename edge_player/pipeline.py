@@ -75,8 +75,12 @@ class Player:
         self._inbox = Inbox()
         self._subscriber = Subscriber(self.connection, topics, config.stream.name, self._inbox)
         self._wire = WireWindow(self.connection.wire)
+        frames_per_step = decoder.frames_per_step
         capacity = Playout.ring_capacity(
-            frame_duration_s=decoder.spec.frame_duration_s, sink_rate=sink.sample_rate, lead_s=sink.lead_s
+            frame_duration_s=decoder.spec.frame_duration_s,
+            sink_rate=sink.sample_rate,
+            lead_s=sink.lead_s + max(decoder.step_s(1), decoder.step_s(frames_per_step)),
+            frames_per_step=frames_per_step,
         )
         self._ring = PcmRing(capacity)
         self.volume = Volume(config.playout.volume, mute=config.playout.mute)
@@ -90,6 +94,8 @@ class Player:
             sink_latency_s=lambda: sink.latency_s,
             sink_rate_now=lambda: sink.sample_rate,
             on_new_ring=sink.attach,
+            step_s=decoder.step_s,
+            frames_per_step=frames_per_step,
             volume=self.volume,
             utc=utc,
         )
@@ -161,8 +167,10 @@ class Player:
             "underruns": self._playout.ring.underruns,
             "underrun_samples": self._playout.ring.underrun_samples,
             "decoder_resets": playout.decoder_resets,
+            "frames_primed": playout.frames_primed,
             "nonfinite_frames": self._decoder.nonfinite_frames,
             "decode_rtf": round(self._decoder.real_time_factor, 5),
+            "decode_overloads": self._decoder.pace.overloads,
             "latency_ms_p50": round(latency.p50, 2),
             "latency_ms_p95": round(latency.p95, 2),
             "latency_ms_p99": round(latency.p99, 2),

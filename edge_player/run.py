@@ -25,9 +25,12 @@ def run_player(config: PlayerConfig, *, stop: threading.Event) -> Stats:
     started_at = time.monotonic() - process_age_s()
     options = config.decoder
     with OnnxFrameDecoder(
-        codec=options.codec, model=options.model, provider=options.provider, threads=options.threads
+        codec=options.codec,
+        model=options.model,
+        provider=options.provider,
+        threads=options.threads,
+        frames_per_step=options.frames_per_step,
     ) as decoder:
-        logger.info("decoder of %s on %s", decoder.spec.name, decoder.active_provider)
         sink = _find_sink(config, decoder.spec.sample_rate, stop)
         if sink is None:
             return {}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from codec.models.spectral import analysis_factors, fourier_tables, synthesis_factors
+from codec.spec import CodecSpec
 from export.errors import ExportError
 from export.wrappers import StatefulGraph
 
@@ -26,6 +27,11 @@ TRANSPOSED = ".transposed"
 """Ending of the stored name of a matrix whose rows and columns are exchanged (ONNX multiplies from the left)."""
 HALF = ".float16"
 """Ending of the stored name of a weight kept as float16."""
+
+
+def stores_half(spec: CodecSpec) -> bool:
+    """Whether files of this codec hold weights as float16: nano's releases are rounded to it, Qwen's are not."""
+    return spec.name == "nano" or spec.name.startswith("nano-")
 
 
 def _sources(graph: StatefulGraph) -> dict[str, torch.Tensor]:
@@ -67,6 +73,22 @@ def compact_weights(model: onnx.ModelProto, graph: StatefulGraph) -> None:
         nodes.append(helper.make_node("Cast", [stored + HALF], [tensor.name], to=TensorProto.FLOAT))
         tensor.CopyFrom(numpy_helper.from_array(narrow, stored + HALF))
     _put_first(model, nodes)
+
+
+def name_weights(model: onnx.ModelProto, graph: StatefulGraph) -> None:
+    """Give those initializers of `model` that are weights the names torch has for them; they stay as wide as there."""
+    sources = _sources(graph)
+    names: dict[str, str] = {}
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        name = _source_of(tensor.name, numpy_helper.to_array(tensor), sources)
+        if name is not None:
+            names[tensor.name] = name.removeprefix(WEIGHT_PREFIX)
+            tensor.name = names[tensor.name]
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = names.get(name, name)
 
 
 def _source_of(name: str, values: NDArray[np.float32], sources: dict[str, torch.Tensor]) -> str | None:

@@ -18,8 +18,10 @@ from codec.models.session import TorchDecoder, TorchEncoder
 from codec.onnx import OnnxDecoder, OnnxEncoder
 from codec.spec import CodecSpec
 from export.errors import FidelityError
+from export.external import file_bytes
 from export.frames import Frames, RunFrames, decoding, encoding, in_steps
 from export.schedule import LONGEST_STEP
+from export.sensitivity import Choice
 from export.speech import speech_for_judging
 from export.speed import model_ms_per_frame, open_ms_per_frame
 
@@ -29,6 +31,8 @@ of both; int8 gives some 40 dB, below which an ear hears no difference behind a 
 MIN_FIRST_LAYER_SHARE = 0.5
 """Least share of an encoder's layer-0 codes that equal torch's. An encoder that is stuck or raves agrees by chance in a
 few per cent of the frames; where every second coarse code is another, it is no longer the same codec."""
+WORST_ERROR = 1e6
+"""Stands for an infinite error, which JSON cannot hold."""
 PERFECT_SNR_DB = 200.0
 """Stands for an infinite SNR, which JSON cannot hold."""
 HARSH_FRAMES = 20
@@ -60,6 +64,12 @@ class FidelityReport:
     """Where this graph is fixed to N frames: of the one of this precision that is not."""
     file_bytes: int
     fp32_file_bytes: int
+    float_layers: tuple[str, ...]
+    """int8 only: groups of layers that stay float so that the error is small enough (`export.sensitivity`)."""
+    relative_error: float | None
+    """int8 only: what they were chosen by, root mean square of the error over that of the float32 file's output."""
+    all_int8_error: float | None
+    """int8 only: the same with no layer kept in float."""
     note: str | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +86,7 @@ def measure_fidelity(
     open_graph: Path | None = None,
     provider: Provider = "cpu",
     reduced_range: bool = False,
+    choice: Choice | None = None,
     note: str | None = None,
 ) -> FidelityReport:
     """Compare `path` with `reference`, and its speed and size with those of the float32 file `fp32`.
@@ -119,8 +130,11 @@ def measure_fidelity(
         onnx_ms_per_frame=model_ms_per_frame(model),
         fp32_ms_per_frame=model_ms_per_frame(OnnxModel.load(fp32, provider=provider), model.fixed_frames),
         open_ms_per_frame=open_ms_per_frame(model, open_graph),
-        file_bytes=path.stat().st_size,
-        fp32_file_bytes=fp32.stat().st_size,
+        file_bytes=file_bytes(path),
+        fp32_file_bytes=file_bytes(fp32),
+        float_layers=choice.kept if choice else (),
+        relative_error=_rounded(choice.error) if choice else None,
+        all_int8_error=_rounded(choice.all_int8_error) if choice else None,
         note=note,
     )
     _require_floor(report)
@@ -151,6 +165,10 @@ def _harsh_sound(model: OnnxModel) -> Frames:
     pcm = rng.choice(np.array([-1.0, 1.0], dtype=np.float32), (1, 2 * HARSH_FRAMES, model.spec.frame_size))
     pcm[:, :HARSH_FRAMES] = 0.0
     return _whole_steps(pcm, model)
+
+
+def _rounded(error: float) -> float:
+    return float(f"{min(error, WORST_ERROR):.3g}")
 
 
 def _require_finite(values: Frames, model: OnnxModel) -> None:

@@ -16,8 +16,8 @@ _FRAMES_AXIS = {"codes": (2, False), "pcm": (1, True), "latents": (1, False)}
 
 
 def fix_frames(source: Path, target: Path, *, frames: int, spec: CodecSpec) -> Path:
-    """Write `source` to `target` for steps of exactly `frames` frames."""
-    model = load_graph(source)
+    """Write `source` to `target`, in the same folder, for steps of exactly `frames` frames; both read one data file."""
+    model = load_graph(source, data=False)
     for value in (*model.graph.input, *model.graph.output):
         if value.name in _FRAMES_AXIS:
             axis, in_samples = _FRAMES_AXIS[value.name]

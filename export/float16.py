@@ -3,7 +3,8 @@
 What stays float32 (or float64), and why: states at the boundary, so that one state layout serves every file and a row
 that is not active keeps its state bit for bit; the front end, whose quiet bands lie below float16's resolution beside
 loud ones; rotary angles and the phases of a decoder's head, of which float16 keeps two digits; the search in the
-codebooks, where near entries decide. On a CPU float16 is casts around float32 kernels: right, and slow.
+codebooks, where near entries decide; the mean square inside a norm, which overflows where values pass 255. On a CPU
+float16 is casts around float32 kernels: right, and slow.
 """
 
 from __future__ import annotations
@@ -19,17 +20,31 @@ from export.graph import learned_part, load_graph, save_graph
 GPU_NOTE = "float16 is for CUDA: the speed of this file can only be judged on a GPU"
 
 
+NORM_OPERATORS = frozenset({"Pow", "ReduceMean", "Sqrt", "Reciprocal"})
+"""What a root mean square is made of; the small constant added between them goes with them."""
+
+
 def to_float16(source: Path, target: Path) -> Path:
     """Write the float32 file `source` with float16 arithmetic to `target`."""
     model = load_graph(source)
     inner = learned_part(model).nodes
     ours = {node.name for node in model.graph.node}
     converted: ModelProto = convert_float_to_float16(
-        model, keep_io_types=True, node_block_list=[name for name in ours if name not in inner]
+        model, keep_io_types=True, node_block_list=sorted((ours - inner) | _norms(model))
     )
     _join_casts(converted, ours)
     ONNXModel(converted).topological_sort()
     return save_graph(converted, target, precision="fp16")
+
+
+def _norms(model: ModelProto) -> set[str]:
+    """Names of the nodes that compute a root mean square."""
+    means = {node.output[0] for node in model.graph.node if node.op_type == "ReduceMean"}
+    return {
+        node.name
+        for node in model.graph.node
+        if node.op_type in NORM_OPERATORS or (node.op_type == "Add" and not means.isdisjoint(node.input))
+    }
 
 
 def _join_casts(model: ModelProto, ours: set[str]) -> None:

@@ -1,6 +1,6 @@
 """What the variants need to know about an exported graph: where its layers with learned weights begin and end.
 
-The files of `export_half` hold every learned weight as an initializer with a Cast (or Identity) behind it.
+The files of `export_half` hold every learned weight as an initializer, nano's with a Cast (or Identity) behind it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import onnx
 from onnx import ModelProto, NodeProto, StringStringEntryProto
+
+from export.external import keeps_data_apart, save_model
 
 LINEAR_OPERATORS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 CODEBOOKS = "codebooks"
@@ -27,9 +29,12 @@ class LearnedPart:
     """Names of the nodes between: they depend on such a layer, and the last projection on them; `layers` included."""
 
 
-def load_graph(path: Path) -> ModelProto:
-    """The model at `path`, every node with a name of its own: tools address nodes by name."""
-    model = onnx.load(path)
+def load_graph(path: Path, *, data: bool = True) -> ModelProto:
+    """The model at `path`, every node with a name of its own: tools address nodes by name.
+
+    `data` False leaves weights that lie in a file beside it there.
+    """
+    model = onnx.load(path, load_external_data=data)
     taken: set[str] = set()
     for index, node in enumerate(model.graph.node):
         if not node.name or node.name in taken:
@@ -43,9 +48,7 @@ def save_graph(model: ModelProto, path: Path, *, precision: str) -> Path:
     _precision_entry(model).value = precision
     # What shape inference of the tools noted is no part of the file, and wrong once an input's shape is another.
     del model.graph.value_info[:]
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    return path
+    return save_model(model, path, external=keeps_data_apart(model))
 
 
 def precision_of(model: ModelProto) -> str:
@@ -59,10 +62,19 @@ def _precision_entry(model: ModelProto) -> StringStringEntryProto:
     return entry
 
 
+def stored_weight(model: ModelProto, layer: NodeProto) -> str:
+    """Name of the initializer that the weight of `layer` is, or is widened from."""
+    name: str = layer.input[1]
+    for node in model.graph.node:
+        if name in node.output:
+            return str(node.input[0])
+    return name
+
+
 def learned_part(model: ModelProto) -> LearnedPart:
     """See `LearnedPart`. The nodes need names (`load_graph`)."""
     constants = {tensor.name for tensor in model.graph.initializer}
-    weights = {
+    weights = {name for name in constants if CODEBOOKS not in name} | {
         node.output[0]
         for node in model.graph.node
         if node.op_type in ("Cast", "Identity") and node.input[0] in constants and CODEBOOKS not in node.input[0]

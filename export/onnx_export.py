@@ -12,8 +12,10 @@ from torch import Tensor
 
 from codec.models.half import CodecHalf
 from codec.spec import CodecSpec
-from export.compact import build_fourier_matrices, compact_weights, require_half
+from export.compact import build_fourier_matrices, compact_weights, name_weights, require_half, stores_half
 from export.errors import ExportError
+from export.external import save_model
+from export.rewrite.halves import rewritten
 from export.wrappers import Half, StatefulGraph
 
 OPSET_VERSION = 20
@@ -37,11 +39,14 @@ def example_inputs(graph: StatefulGraph, half: Half, spec: CodecSpec, *, batch: 
 def export_half(half: Half, module: CodecHalf, spec: CodecSpec, path: Path) -> Path:
     """Write `module` to `path` as DESIGN section 3 has it; rows and frames a step stay free.
 
-    Weights are stored as float16 and computed as float32 (see `export.compact`): `module` must hold weights that
-    float16 can express, so that the file and torch are the same function. Raises ExportError where they are not.
+    nano's weights are stored as float16 and computed as float32 (see `export.compact`): `module` must hold weights that
+    float16 can express, so that the file and torch are the same function. Raises ExportError where they are not. The
+    weights of other codecs lie as they are in a data file beside `path` (see `export.external`).
     """
-    graph = StatefulGraph(module.eval()).eval()
-    require_half(graph)
+    graph = StatefulGraph(rewritten(module.eval())).eval()
+    compact = stores_half(spec)
+    if compact:
+        require_half(graph)
     inputs = example_inputs(graph, half, spec, batch=2, frames=3)
     names = (("codes" if half == "decoder" else "pcm"), "active", "reset", *graph.state_names)
     outputs = (*module.outputs, *(f"new_{name}" for name in graph.state_names))
@@ -66,14 +71,14 @@ def export_half(half: Half, module: CodecHalf, spec: CodecSpec, path: Path) -> P
     if program is None:
         raise ExportError(f"torch.onnx made no program of the {half}")
     model = program.model_proto
-    compact_weights(model, graph)
-    build_fourier_matrices(model, graph)
+    if compact:
+        compact_weights(model, graph)
+        build_fourier_matrices(model, graph)
+    else:
+        name_weights(model, graph)
     _rename_rows(model, half)
     _describe(model, half, spec, graph)
-    onnx.checker.check_model(model, full_check=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
-    return path
+    return save_model(model, path, external=not compact)
 
 
 def _rename_rows(model: onnx.ModelProto, half: Half) -> None:

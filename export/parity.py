@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from codec.models.layers import ResidualQuantizer
 from codec.models.session import TorchDecoder, TorchEncoder
+from codec.models.ties import is_tie
 from codec.onnx import OnnxDecoder, OnnxEncoder
-from codec.session import Codes
 from export.errors import ParityError
+from export.external import file_bytes
 from export.frames import Frames, decoding, encoding
 from export.schedule import Length, in_lockstep, in_schedule
 from export.speech import speech_rows
@@ -29,8 +29,6 @@ from export.speed import model_ms_per_frame, ms_per_frame, open_ms_per_frame
 
 TOLERANCE = 1e-4
 """Largest difference of audio, and of latents, that counts as float32 noise."""
-TIE = 1e-5
-"""Entries between which a move of the latent by this share of its length decides may change places."""
 MAX_EXEMPT_SHARE = 1e-3
 STEP_FRAMES = (1, 4, 5, 25)
 DECODER_FRAMES, ENCODER_FRAMES = 200, 400
@@ -105,7 +103,7 @@ def measure_parity(
         torch_ms_per_frame=torch_ms,
         onnx_ms_per_frame=model_ms_per_frame(exported.model),
         open_ms_per_frame=open_ms_per_frame(exported.model, open_graph),
-        file_bytes=path.stat().st_size,
+        file_bytes=file_bytes(path),
     )
     unexplained = report.code_frames_differing - report.exempt_frames
     too_many = report.exempt_frames > most_exempt(report.frames)
@@ -179,7 +177,7 @@ def _encoder_parity(exported: OnnxEncoder, reference: TorchEncoder) -> tuple[_Fi
         for row, frame in np.argwhere((codes != true_codes).any(axis=2)):
             found.differing += 1
             latent = torch.from_numpy(true_latents[row, frame])
-            found.exempt += _is_tie(reference.half.quantizer, latent, codes[row, frame], true_codes[row, frame])
+            found.exempt += is_tie(reference.half.quantizer, latent, codes[row, frame], true_codes[row, frame])
     one = speech[:1, : exported.model.fixed_frames or 1]
     with reference.session() as torch_session:
         return found, ms_per_frame(encoding(torch_session), one)
@@ -188,21 +186,3 @@ def _encoder_parity(exported: OnnxEncoder, reference: TorchEncoder) -> tuple[_Fi
 def _larger(worst: float, difference: Frames) -> float:
     """The largest magnitude so far; NaN, once met, stays."""
     return float(np.maximum(worst, np.abs(difference).max()))
-
-
-def _is_tie(quantizer: ResidualQuantizer, latent: torch.Tensor, ours: Codes, theirs: Codes) -> bool:
-    """Whether the first layer in which two code columns differ had two entries equally near.
-
-    Equally: moving the latent by TIE of its own length reverses which is nearer. Float32 resolves a latent relative to
-    its length, not to the small residual of the last layers.
-    """
-    books = quantizer.codebooks.cpu().double()
-    residual = latent.double()
-    reach = TIE * residual.norm()
-    for layer, (a, b) in enumerate(zip(ours.tolist(), theirs.tolist(), strict=True)):
-        first, second = books[layer][a], books[layer][b]
-        if a != b:
-            gap = (residual - first).square().sum() - (residual - second).square().sum()
-            return bool(gap.abs() <= 2 * reach * (first - second).norm())
-        residual = residual - first
-    return False

@@ -1,87 +1,117 @@
 """int8 by static QDQ: scales are fixed beforehand, from what streams put through the layers. For CPUs only.
 
-Quantised are the linear layers and convolutions between the first learned layer and the last projection: nearly all of
-the arithmetic. Their weights are int8 with a scale per output channel, their inputs uint8. What stays float, and why:
+Quantised are linear layers and convolutions: nearly all of the arithmetic. Their weights are int8 with a scale per
+output channel, their inputs uint8. What stays float, and why:
 
 - states, and the logic of `active` and `reset`: an error in a state comes back in every later frame, and a row that is
   not active must keep its state bit for bit;
 - the Fourier matrices and the log-mel front end: a quiet band beside a loud one would drown in the loud one's steps;
 - codebooks and the search in them: an entry is the meaning of a code, which both ends must agree on;
-- the first layer (of a decoder the projection of the entries' sum): all later layers would inherit its error;
-- the last projection: of a decoder it gives phases and log magnitudes, of an encoder the latents that choose codes;
-- attention scores, normalisation and biases of linear layers: hardly any work, and ranges that no one scale fits;
-- transposed convolutions: ONNX Runtime has no int8 kernel for them on a CPU.
+- attention scores, normalisation and biases of linear layers: hardly any work, and ranges that no one scale fits.
 
-Measured on nano-1's decoder: with the first layer in int8 too, 3 dB are lost for nothing gained.
+Of graphs that `export.rewrite` has made products of, all those are candidates (`export.products`). Of the others those
+between the first learned layer and the last projection:
+
+- all later layers would inherit the error of the first (of a decoder the projection of the entries' sum): in nano-1's
+  decoder, with it in int8 too, 3 dB are lost for nothing gained;
+- the last projection of a decoder gives phases and log magnitudes, of an encoder the latents that choose codes;
+- ONNX Runtime has no int8 kernel for transposed convolutions on a CPU.
+
+Which of the candidates stay float besides is chosen by the error that they make: `export.sensitivity`.
 """
 
 from __future__ import annotations
 
 import logging
 import platform
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
-from numpy.typing import NDArray
+import onnx
 from onnx import ModelProto, NodeProto, helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-from codec.model_file import DATA_INPUT, NEW_STATE_PREFIX, Half
+from codec.model_file import Half
+from export.calibration import Ranges, StreamedCalibration, ranges_of
 from export.frames import Frames
-from export.graph import learned_part, load_graph, save_graph
+from export.graph import learned_part, load_graph, save_graph, stored_weight
+from export.products import products_of, to_int8
 
 QUANTISED_OPERATORS = ("MatMul", "Conv")
-CALIBRATION_STEP = 5
-"""Frames a step while calibrating; the layers see the same numbers whatever the step."""
+CALIBRATION_FRAMES = 100
+"""Frames of each row that the ranges of products are taken from."""
 
 NO_VNNI_NOTE = "this CPU lacks VNNI, where full-range int8 products may saturate: --reduced-range is the form for it"
 
 
-class StreamedCalibration(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds of the float32 graph as a stream has them: every step's states are those that the steps before left.
+def candidates(source: Path) -> tuple[str, ...]:
+    """Names of the layers of the float32 file `source` that int8 can have, in the order of the graph.
 
-    `data` [rows, N, width]: samples or codes; see `export.frames`. Iterated once.
+    They are named by their weights.
     """
-
-    def __init__(self, source: Path, half: Half, data: Frames) -> None:
-        self._runtime = ort.InferenceSession(source, providers=["CPUExecutionProvider"])
-        self._half, self._data, self._at = half, data, 0
-        rows = len(data)
-        self._feed: dict[str, NDArray[np.generic]] = {
-            value.name: np.zeros((rows, *value.shape[1:]), dtype=_NUMPY_TYPES[value.type])
-            for value in self._runtime.get_inputs()
-            if value.name != DATA_INPUT[half][0]
-        }
-        self._feed["active"] = np.ones(rows, dtype=np.bool_)
-        self._outputs = [value.name for value in self._runtime.get_outputs()]
-
-    def get_next(self) -> dict[str, NDArray[np.generic]] | None:
-        """Inputs of the next step, or None after the last."""
-        if self._at >= self._data.shape[1]:
-            return None
-        piece = self._data[:, self._at : self._at + CALIBRATION_STEP]
-        self._at += CALIBRATION_STEP
-        data = piece.reshape(len(piece), -1) if self._half == "encoder" else piece.transpose(0, 2, 1)
-        feed = self._feed | {DATA_INPUT[self._half][0]: np.ascontiguousarray(data)}
-        results = dict(zip(self._outputs, self._runtime.run(None, feed), strict=True))
-        for name in self._feed:
-            if NEW_STATE_PREFIX + name in results:
-                self._feed[name] = results[NEW_STATE_PREFIX + name]
-        return feed
+    model = load_graph(source, data=False)
+    products = products_of(model)
+    if products:
+        return tuple(product.weight for product in products)
+    return tuple(stored_weight(model, node) for node in _inner_layers(model))
 
 
-_NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
-
-
-def quantise(source: Path, target: Path, *, half: Half, calibration: Frames, reduced_range: bool) -> Path:
+def quantise(
+    source: Path,
+    target: Path,
+    *,
+    half: Half,
+    calibration: Frames,
+    reduced_range: bool,
+    kept: Collection[str] = (),
+    ranges: Ranges | None = None,
+) -> Path:
     """Write the float32 file `source` as int8 to `target`; `calibration` [rows, N, width] is samples or codes.
 
     `reduced_range` keeps weights in 7 bits: without VNNI, x86 adds pairs of uint8 x int8 products in 16 bits, which
-    saturate with 8.
+    saturate with 8. `kept`: candidates that stay float. `ranges`: of a graph of products, where they are known already.
     """
     model = load_graph(source)
-    layers = [node for node in learned_part(model).layers[1:] if node.op_type in QUANTISED_OPERATORS]
+    products = products_of(model)
+    if products:
+        chosen = [product for product in products if product.weight not in kept]
+        ranges = ranges or product_ranges(source, half=half, calibration=calibration)
+        to_int8(model, chosen, ranges, folder=source.parent, bits=7 if reduced_range else 8)
+    else:
+        layers = [node for node in _inner_layers(model) if stored_weight(model, node) not in kept]
+        model = _with_quantisers(model, layers, target, StreamedCalibration(source, half, calibration), reduced_range)
+    return save_graph(model, target, precision="int8")
+
+
+def try_products(source: Path, *, reduced_range: bool, kept: Collection[str], ranges: Ranges) -> Path:
+    """As `quantise`, for a graph of products and a moment: a file beside `source` that reads its data file too."""
+    model = load_graph(source, data=False)
+    chosen = [product for product in products_of(model) if product.weight not in kept]
+    to_int8(model, chosen, ranges, folder=source.parent, bits=7 if reduced_range else 8)
+    path = source.with_name(f"{source.stem}.trial.onnx")
+    onnx.save(model, path)
+    return path
+
+
+def product_ranges(source: Path, *, half: Half, calibration: Frames) -> Ranges:
+    """Of what goes into the products of `source`; nothing where it has none."""
+    tensors = {product.source for product in products_of(load_graph(source, data=False))}
+    if not tensors:
+        return {}
+    return ranges_of(source, sorted(tensors), half=half, calibration=calibration[:, :CALIBRATION_FRAMES])
+
+
+def _inner_layers(model: ModelProto) -> list[NodeProto]:
+    return [node for node in learned_part(model).layers[1:] if node.op_type in QUANTISED_OPERATORS]
+
+
+def _with_quantisers(
+    model: ModelProto, layers: list[NodeProto], scratch: Path, reader: StreamedCalibration, reduced_range: bool
+) -> ModelProto:
+    """`model` with int8 forms of `layers`; `scratch` is written on the way."""
+    if not layers:
+        return model
     for node in layers:
         for name in node.input[1:]:
             _widen(model, name)
@@ -94,8 +124,8 @@ def quantise(source: Path, target: Path, *, half: Half, calibration: Frames, red
     try:
         quantize_static(
             model,
-            target,
-            StreamedCalibration(source, half, calibration),
+            scratch,
+            reader,
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED_OPERATORS),
             nodes_to_quantize=[node.name for node in layers],
@@ -108,7 +138,7 @@ def quantise(source: Path, target: Path, *, half: Half, calibration: Frames, red
         )
     finally:
         root.setLevel(before)
-    return save_graph(load_graph(target), target, precision="int8")
+    return load_graph(scratch)
 
 
 def lacks_vnni() -> bool:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import onnxruntime as ort
-
 from codec.model_file import Provider
 from codec.models.factory import TorchCodec
 from codec.models.session import TorchDecoder, TorchEncoder
 from export.errors import VariantError
+from export.external import move_model
 from export.fidelity import FidelityReport, measure_fidelity
 from export.fixed_frames import fix_frames
 from export.float16 import GPU_NOTE, to_float16
@@ -23,6 +22,7 @@ from export.onnx_export import MAX_FRAMES, export_half
 from export.parity import ParityReport, measure_parity
 from export.quantise import NO_VNNI_NOTE, lacks_vnni, quantise
 from export.schedule import LONGEST_STEP
+from export.sensitivity import DEFAULT_MAX_ERROR, EVERYTHING, Choice, choose_float
 from export.speech import speech_for_calibration, speech_for_judging
 from export.wrappers import Half
 
@@ -43,25 +43,33 @@ class Variant:
     """int8 only: weights of 7 bits, for x86 CPUs without VNNI."""
     calibrate: Path | None = None
     """int8 only: audio that the scales are fixed on; None: the bundled recording."""
+    max_error: float | None = None
+    """int8 only: the relative error up to which layers may be int8 (`export.sensitivity`); None: its default."""
 
     def __post_init__(self) -> None:
         if self.frames is not None and not 1 <= self.frames <= MAX_FRAMES:
             raise VariantError(f"A step has 1 to {MAX_FRAMES} frames, not {self.frames}")
-        if self.precision != "int8" and (self.reduced_range or self.calibrate is not None):
-            raise VariantError(f"--reduced-range and --calibrate are for int8, not for {self.precision}")
+        asked_for_int8 = self.reduced_range or self.calibrate is not None or self.max_error is not None
+        if self.precision != "int8" and asked_for_int8:
+            raise VariantError(
+                f"--reduced-range and --calibrate are for int8, not for {self.precision}, and so is --max-error"
+            )
+        if self.max_error is not None and not self.max_error > 0:
+            raise VariantError(f"The largest error allowed is a number above 0, or inf; not {self.max_error}")
 
     def stem(self, half: Half) -> str:
         """Name of the file without its ending: the half, then what is not as usual."""
         parts: list[str] = [half]
         if self.precision != "fp32":
-            parts.append(self.precision + ("-reduced" if self.reduced_range else ""))
+            all_int8 = "-all" if self.max_error == EVERYTHING else ""
+            parts.append(self.precision + all_int8 + ("-reduced" if self.reduced_range else ""))
         if self.frames is not None:
             parts.append(f"{self.frames}frames")
         return ".".join(parts)
 
 
 def export_with_proof(half: Half, loaded: TorchCodec, folder: Path, variant: Variant | None = None) -> Report:
-    """Write `<stem>.onnx` and `<stem>.parity.json` into `folder`.
+    """Write `<stem>.onnx` and `<stem>.parity.json` into `folder`, and the data file that the first may read.
 
     Raises ParityError or FidelityError where the file is not what it should be, and then leaves none behind.
     """
@@ -71,7 +79,7 @@ def export_with_proof(half: Half, loaded: TorchCodec, folder: Path, variant: Var
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unproved-") as unproved:
         path, report = _prove(half, loaded, Path(unproved), variant)
         (folder / f"{stem}.parity.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n")
-        path.replace(folder / f"{stem}.onnx")
+        move_model(path, folder / f"{stem}.onnx")
     logger.info("wrote %s, %.1f MB", folder / f"{stem}.onnx", report.file_bytes / 1e6)
     return report
 
@@ -84,16 +92,35 @@ def _prove(half: Half, loaded: TorchCodec, folder: Path, variant: Variant) -> tu
     heard = speech_for_calibration(loaded.spec, variant.calibrate) if variant.precision == "int8" else None
     fp32 = export_half(half, reference.half, loaded.spec, folder / "fp32.onnx")
     path, note = fp32, None
+    judged = None
+    if half == "decoder" and variant.precision != "fp32":
+        judged = codes_of(encoder, speech_for_judging(loaded.spec))
+    choice: Choice | None = None
     provider: Provider = "cpu"
     if heard is not None:
         data = heard if half == "encoder" else codes_of(encoder, heard)
         path = folder / "int8.onnx"
-        quantise(fp32, path, half=half, calibration=data, reduced_range=variant.reduced_range)
+        choice = choose_float(
+            fp32,
+            half=half,
+            calibration=data,
+            judged=speech_for_judging(loaded.spec) if judged is None else judged,
+            reduced_range=variant.reduced_range,
+            max_error=DEFAULT_MAX_ERROR if variant.max_error is None else variant.max_error,
+        )
+        quantise(
+            fp32,
+            path,
+            half=half,
+            calibration=data,
+            reduced_range=variant.reduced_range,
+            kept=choice.layers,
+            ranges=choice.ranges,
+        )
         note = NO_VNNI_NOTE if lacks_vnni() and not variant.reduced_range else None
     elif variant.precision == "fp16":
         path = to_float16(fp32, folder / "fp16.onnx")
-        if "CUDAExecutionProvider" in ort.get_available_providers():
-            provider = "cuda"
+        provider = "auto"
     open_graph = path
     if variant.frames is not None:
         path = fix_frames(path, folder / "fixed.onnx", frames=variant.frames, spec=loaded.spec)
@@ -103,10 +130,11 @@ def _prove(half: Half, loaded: TorchCodec, folder: Path, variant: Variant) -> tu
         path,
         reference,
         fp32=fp32,
-        codes=codes_of(encoder, speech_for_judging(loaded.spec)) if half == "decoder" else None,
+        codes=judged,
         open_graph=open_graph,
         provider=provider,
         reduced_range=variant.reduced_range,
+        choice=choice,
         note=note,
     )
     # Judged after the fact: ONNX Runtime may name CUDA among its providers and yet find no GPU.

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from codec.models.half import CodecHalf
-from codec.models.layers import State, select_rows
+from codec.models.layers import State
+from export.rewrite.masked import MaskedHalf
+from export.rewrite.select import select
 
 Half = Literal["encoder", "decoder"]
 
@@ -32,7 +34,10 @@ class StatefulGraph(nn.Module):
     def forward(self, data: Tensor, active: Tensor, reset: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Shapes: DESIGN section 3; `active` and `reset` are bool [B]."""
         before: State = dict(zip(self.state_names, states, strict=True))
-        begun = select_rows(~reset, before, {name: torch.zeros_like(value) for name, value in before.items()})
+        if isinstance(self.side, MaskedHalf):
+            outputs, kept = self.side.masked(data, before, active=active, reset=reset)
+            return (*outputs, *(kept[name] for name in self.state_names))
+        begun = select(~reset, before, {name: torch.zeros_like(value) for name, value in before.items()})
         outputs, after = self.side(data, begun)
-        kept = select_rows(active, after, begun)
+        kept = select(active, after, begun)
         return (*outputs, *(kept[name] for name in self.state_names))

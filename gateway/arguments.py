@@ -138,12 +138,21 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
     add(
         "--model",
         dest="codec.model",
-        type=Path,
         metavar="DIR",
-        help="with encoder.onnx (default: the packaged one)",
+        help="with encoder.onnx or released weights, or their repository OWNER/NAME (default: the packaged one)",
     )
-    add("--engine", dest="codec.engine", choices=("onnx", "torch"), help="what runs the encoder (default: onnx)")
-    add("--device", dest="codec.device", choices=("cpu", "cuda"), help="where it runs (default: cpu)")
+    add(
+        "--engine",
+        dest="codec.engine",
+        choices=("auto", "onnx", "torch"),
+        help="what runs the encoder (default: auto, torch for released weights, else onnx)",
+    )
+    add(
+        "--device",
+        dest="codec.device",
+        metavar="DEVICE",
+        help="cpu (default), cuda, cuda:1, or auto: a GPU where there is one",
+    )
     add("--threads", dest="codec.threads", type=int, metavar="N", help="of the encoder (default: 1)")
 
 

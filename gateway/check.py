@@ -9,10 +9,12 @@ import threading
 import msgpack
 import numpy as np
 
-from codec.errors import SoundCardError
+from codec.errors import AddressError, SoundCardError
+from codec.load import device_of
 from codec.session import Encoder
 from gateway.conditioning import ClippingDetector, LevelTracker
 from gateway.config import GatewayConfig
+from gateway.encoder_worker import FASTER
 from gateway.errors import MicrophoneError, SourceError
 from gateway.levels import level_finding
 from gateway.run import open_encoder
@@ -22,7 +24,6 @@ from protocol.service import (
     Finding,
     device_id,
     engine_finding,
-    provider_finding,
     speed_finding,
     time_frames,
 )
@@ -38,10 +39,6 @@ PATIENCE_S = 5.0
 
 _DEFAULT_RATE_HZ = 16000  # for opening the source where no encoder says otherwise
 _NO_EVENT = 127  # a kind that SPEC.md gives to nobody: players ignore it
-_FASTER = (
-    "--threads 2, a smaller model (codec-export encoder --precision int8, then --model), or --device cuda where there "
-    "is a GPU"
-)
 
 
 def check_gateway(config: GatewayConfig) -> CheckReport:
@@ -52,7 +49,7 @@ def check_gateway(config: GatewayConfig) -> CheckReport:
     def load() -> Finding:
         nonlocal encoder
         encoder = open_encoder(config.codec)
-        return _encoder_finding(encoder, config)
+        return _encoder_finding(encoder)
 
     report.add("engine", engine_finding)
     report.add("encoder", load)
@@ -65,12 +62,10 @@ def check_gateway(config: GatewayConfig) -> CheckReport:
     return report
 
 
-def _encoder_finding(encoder: Encoder, config: GatewayConfig) -> Finding:
+def _encoder_finding(encoder: Encoder) -> Finding:
     spec = encoder.spec
-    active = getattr(encoder, "active_provider", config.codec.device)
-    what = f"{spec.name}, weights {spec.weights_sha256[:12]}…, {spec.bit_rate / 1000:.1f} kbit/s, on {active}"
-    odd = provider_finding(active, config.codec.device)
-    return Finding(what) if odd is None else dataclasses.replace(odd, detail=f"{what}: {odd.detail}")
+    rate = f"{spec.bit_rate / 1000:.1f} kbit/s"
+    return Finding(f"{spec.name}, weights {spec.weights_sha256[:12]}…, {rate}, on {device_of(encoder)}")
 
 
 def _speed(encoder: Encoder) -> Finding:
@@ -78,7 +73,7 @@ def _speed(encoder: Encoder) -> Finding:
     with encoder.session() as session:
         session.encode(frame)  # the first one also makes plans and buffers
         durations = time_frames(lambda: session.encode(frame))
-    return speed_finding(durations, encoder.spec.frame_duration_s, remedy=_FASTER)
+    return speed_finding(durations, encoder.spec.frame_duration_s, remedy=FASTER)
 
 
 def _source(config: GatewayConfig, rate_hz: int) -> Finding:
@@ -89,7 +84,7 @@ def _source(config: GatewayConfig, rate_hz: int) -> Finding:
     try:
         target = dataclasses.replace(config.source, target="mic")
         found = _listen(select_source(target, sample_rate=rate_hz, microphone=config.microphone), rate_hz)
-    except (MicrophoneError, SoundCardError, SourceError) as error:
+    except (AddressError, MicrophoneError, SoundCardError, SourceError) as error:
         return Finding(f"none given; no microphone either: {error}", "note", "name one with --source")
     return dataclasses.replace(found, detail=f"none given, so the microphone was tried: {found.detail}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from protocol.link import LINK_PROFILES, LinkProfile
 from protocol.packet import MAX_FRAMES_PER_PACKET
+from protocol.service import PathOrName
 from protocol.topics import check_id
 from protocol.transport import BrokerConfig
 
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 MAX_CARD_CHANNELS = 64
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +145,23 @@ class CodecConfig:
     """Which codec encodes, and on what.
 
     name: nano or qwen3-12hz; none for nano, or for whatever codec `model` holds.
-    model: directory with encoder.onnx, or that file; none for the packaged one.
-    engine: onnx or torch. device: cpu or cuda. threads: of ONNX Runtime.
+    model: directory with encoder.onnx, that file, a directory of released weights, or the name of their repository as
+    in Qwen/Qwen3-TTS-Tokenizer-12Hz; none for the packaged one.
+    engine: auto for torch where the model is released weights and ONNX else. device: cpu, cuda, cuda:1, or auto for a
+    GPU where there is one. threads: of the engine, on the CPU.
     """
 
     name: str | None = None
-    model: Path | None = None
-    engine: Literal["onnx", "torch"] = "onnx"
-    device: Literal["cpu", "cuda"] = "cpu"
+    model: PathOrName | None = None
+    engine: Literal["auto", "onnx", "torch"] = "auto"
+    device: str = "cpu"
     threads: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 64:
             raise ValueError(f"codec.threads is {self.threads}, expected 1 to 64")
+        if _DEVICE.fullmatch(self.device) is None:
+            raise ValueError(f"codec.device is {self.device!r}, expected auto, cpu, cuda or cuda:1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,17 @@ from gateway.metrics import EncoderMetrics
 from gateway.pacer import Pacer
 from gateway.sources import AudioBlock, AudioSource
 from gateway.stall import StallWatch
+from protocol.service import PaceWatch
 
 __all__ = ["EncoderWorker", "FrameMark", "FrameWriter"]
 
 logger = logging.getLogger(__name__)
+
+FASTER = (
+    "take a smaller model (codec-export encoder --precision int8, then --model), more --threads, or --device cuda "
+    "where there is a GPU"
+)
+"""What helps an encoder that is too slow."""
 
 _WARM_UP_FRAMES = 2
 _LAST_WORD_S = 0.5  # a short packet goes out after such a wait: its frames would come too late behind the stall
@@ -89,6 +96,7 @@ class EncoderWorker:
         self._go = threading.Event()
         self._thread = threading.Thread(target=self._main, name="encoder-worker", daemon=True)
         self.metrics = EncoderMetrics(self._spec.frame_size / self._spec.sample_rate)
+        self.pace = PaceWatch(lambda: f"encoding {self._spec.name}", remedy=f"what is late is not sent; {FASTER}")
         self.next_index = 0
         self.mark: FrameMark | None = None
         self.error: BaseException | None = None
@@ -174,7 +182,9 @@ class EncoderWorker:
         self.mark = mark
         begun = self._clock()
         codes = session.encode(frame[np.newaxis])
-        self.metrics.encoded(self._clock() - begun)
+        seconds = self._clock() - begun
+        self.metrics.encoded(seconds)
+        self.pace.add(seconds, self.metrics.frame_duration_s)
         self.metrics.nonfinite_samples = session.nonfinite_samples
         self.next_index = index + 1
         self._watch.frame(index, mark.captured_at)

@@ -2,11 +2,11 @@
 
     GatewayError                 1   anything of ours that is not below
     ├── SourceError             66   there is no audio to send: missing, empty, unreadable, unknown kind
-    │   └── AddressError        66   an address on the network gives none; `.transient`: it may later
     ├── MicrophoneError         74   the microphone went away and did not come back
     └── DemoError                1   a process of the demo failed (it carries that process's exit code)
 
-Errors of the broker, of the codec and of the configuration come from `protocol.transport`, `codec` and
+Beside SourceError stands the codec's AddressError (66): an address on the network that gives no audio; `.transient`:
+it may later. Errors of the broker, of the codec and of the configuration come from `protocol.transport`, `codec` and
 `protocol.service` with exit codes of their own; nothing here wraps them again.
 """
 
@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from protocol.service import ExitCode, ServiceError
 
-__all__ = ["AddressError", "DemoError", "GatewayError", "MicrophoneError", "SourceError"]
+__all__ = ["DemoError", "GatewayError", "MicrophoneError", "SourceError"]
 
 
 class GatewayError(ServiceError):
@@ -27,14 +27,6 @@ class SourceError(GatewayError):
     """No audio to send. The sentence names the source, what was expected, and what to do."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.NO_INPUT
-
-
-class AddressError(SourceError):
-    """An address on the network gives no audio. transient: asking again later may help."""
-
-    def __init__(self, message: str, *, transient: bool) -> None:
-        super().__init__(message)
-        self.transient = transient
 
 
 class MicrophoneError(GatewayError):

@@ -176,6 +176,7 @@ class Pipeline:
             "echoes_missing": transport.echoes_missing,
             "callback_errors": transport.callback_errors,
             "encode_rtf": round(metrics.encode_rtf, 5),
+            "encode_overloads": self.worker.pace.overloads,
             "encode_ms_p50": round(encode_ms.p50, 3),
             "encode_ms_p95": round(encode_ms.p95, 3),
         }

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
+from pathlib import Path
 
-from codec import load_encoder
+from codec import ModelError, OnnxEncoder, load_encoder
+from codec.hub import is_repository
+from codec.load import device_of
 from codec.session import Encoder
 from gateway.conditioning import LevelTracker
 from gateway.config import CodecConfig, GatewayConfig
@@ -18,13 +22,30 @@ from protocol.service import Stats, stats_at_the_end
 
 __all__ = ["open_encoder", "run_gateway"]
 
+logger = logging.getLogger(__name__)
+
 
 def open_encoder(config: CodecConfig) -> Encoder:
-    """The encoder that is asked for. Raises the codec's ModelMissingError (66), ModelError and CheckpointError (76)."""
-    if config.model is not None and not config.model.exists():
-        raise SourceError(f"Model not found at {config.model}: expected a directory with encoder.onnx, or that file.")
+    """The encoder that is asked for, where it is asked for.
+
+    Raises SourceError (66) where there is no such model, and the codec's ModelMissingError (66), ModelError and
+    CheckpointError (76), DeviceError (78), DownloadError.
+    """
+    if config.model is not None and not Path(config.model).exists() and not is_repository(config.model):
+        raise SourceError(
+            f"Model not found at {config.model}: expected a directory with encoder.onnx, that file, a directory of "
+            "released weights, or the name of their repository."
+        )
     name = config.name if config.name is not None or config.model is not None else "nano"
-    return load_encoder(name, model=config.model, provider=config.device, engine=config.engine, threads=config.threads)
+    encoder = load_encoder(
+        name, model=config.model, provider=config.device, engine=config.engine, threads=config.threads
+    )
+    if isinstance(encoder, OnnxEncoder) and encoder.model.fixed_frames not in (None, 1):
+        raise ModelError(
+            f"{encoder.model.path} encodes {encoder.model.fixed_frames} frames a step and no other number; a live "
+            "stream needs the graph that was exported without --frames, or with --frames 1"
+        )
+    return encoder
 
 
 def run_gateway(config: GatewayConfig, *, stop: threading.Event) -> Stats:
@@ -37,6 +58,7 @@ def run_gateway(config: GatewayConfig, *, stop: threading.Event) -> Stats:
             "No source given: expected --source mic, a file, a play list, a directory, an http(s) address, or -."
         )
     encoder = open_encoder(config.codec)
+    logger.info("encoder of %s on %s", encoder.spec.name, device_of(encoder))
     source = select_source(
         config.source,
         sample_rate=encoder.spec.sample_rate,

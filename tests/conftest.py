@@ -13,8 +13,19 @@ import pytest
 from benchmarks.room.sound_server import NEEDS, SoundServer, missing_programs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-REAL_PARTS = ("broker", "audio")
-"""Marks of tests that need a program or a library beside Python: Mosquitto, PulseAudio, PortAudio."""
+REAL_PARTS = ("broker", "audio", "oracle")
+"""Marks of tests that need something beside .venv: Mosquitto, PulseAudio, PortAudio, the official Qwen3 package."""
+
+
+SLOW_FIXTURES = ("small_qwen3_onnx",)
+"""Whichever test asks first waits while they are made, a minute on a machine that does nothing else."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """More time for the tests that may have to wait for a slow fixture."""
+    for item in items:
+        if set(SLOW_FIXTURES) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,6 +70,27 @@ def _no_settings_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own VOXWIRE_* settings must not decide whether a test passes."""
     for name in [name for name in os.environ if name.startswith("VOXWIRE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def small_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of released weights of qwen3-12hz: narrow, random, and every tensor heard."""
+    from codec.models.qwen3.lively import save_lively, small_document  # torch: for those alone who ask for it
+
+    return save_lively(small_document(), tmp_path_factory.mktemp("small-qwen3"))
+
+
+@pytest.fixture(scope="session")
+def small_qwen3_onnx(small_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with encoder.onnx and decoder.onnx of `small_qwen3`: exported once, which takes half a minute."""
+    from codec.models.factory import load_torch_codec
+    from export.onnx_export import export_half
+
+    folder = tmp_path_factory.mktemp("small-qwen3-onnx")
+    loaded = load_torch_codec("qwen3-12hz", small_qwen3)
+    export_half("encoder", loaded.encoder, loaded.spec, folder / "encoder.onnx")
+    export_half("decoder", loaded.decoder, loaded.spec, folder / "decoder.onnx")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ PAGES = (
     *("README.md", "CHANGELOG.md", "deploy/mosquitto/README.md"),
     *("docs/architecture.md", "docs/benchmarks.md", "docs/configuration.md", "docs/microphone.md"),
     *("docs/operating.md", "docs/quality.md", "docs/security.md", "docs/sources.md"),
+    "docs/live-encoding.md",
+    "docs/qwen3.md",
+    "docs/tokenizer.md",
+    "docs/tokens.md",
 )
 PACKAGES = ("protocol", "codec", "export", "gateway", "edge_player")
 # The module of each console script whose lines are tried.

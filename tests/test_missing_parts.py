@@ -25,6 +25,14 @@ def card():
 def test_of_a_sound_card(card):
     pass
 
+@pytest.fixture
+def official():
+    pytest.skip("no such package")
+
+@pytest.mark.oracle
+def test_of_the_official_package(official):
+    pass
+
 @pytest.mark.gpu
 def test_of_a_gpu():
     pytest.skip("no such GPU")
@@ -36,7 +44,7 @@ def test_that_is_known_to_fail():
 """
 
 
-@pytest.mark.parametrize(("ci", "expected"), [("true", "1 skipped, 1 xfailed, 2 errors"), ("", "3 skipped, 1 xfailed")])
+@pytest.mark.parametrize(("ci", "expected"), [("true", "1 skipped, 1 xfailed, 3 errors"), ("", "4 skipped, 1 xfailed")])
 def test_a_missing_part_skips_at_home_and_fails_where_ci_is_true(
     repository: Path, tmp_path: Path, ci: str, expected: str
 ) -> None:

@@ -40,11 +40,23 @@ class AudioReader:
     A context manager, and read once from start to end. `source_rate` and `source_channels` are the file's own;
     `duration_s` is what its header says, or None. `nonfinite_samples` counts NaN, infinite and absurd values that
     float files may hold, `damaged_packets` what the decoder had to skip, `missing_s` what the header promised and the
-    file did not hold, known at its end. Iterating raises AudioFileError where the file breaks.
+    file did not hold, known at its end. `loud_samples` counts those beyond full scale, `peak` is the loudest, both
+    before mixing and resampling. `name` is for people. Iterating raises AudioFileError where the file breaks.
     """
 
-    def __init__(self, path: Path, sample_rate: int, decoder: FileDecoder, first_block: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sample_rate: int,
+        decoder: FileDecoder,
+        first_block: NDArray[np.float32],
+        *,
+        name: str | None = None,
+    ) -> None:
         self.path = path
+        self.name = str(path) if name is None else name
+        self.loud_samples = 0
+        self.peak = 0.0
         self.sample_rate = sample_rate
         self.nonfinite_samples = 0
         self.missing_s = 0.0
@@ -83,7 +95,7 @@ class AudioReader:
             found.append(f"{self.damaged_packets} packets were damaged and skipped")
         if self.missing_s:
             found.append(f"it ends {self.missing_s:.1f} s before the length in its header: it was cut short")
-        return f"{self.path} is damaged: {', '.join(found)}" if found else None
+        return f"{self.name} is damaged: {', '.join(found)}" if found else None
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +119,7 @@ class AudioReader:
             try:
                 block = self._decoder.read()
             except NotAudioError as error:
-                raise AudioFileError(f"{self.path} is damaged: {error}", path=self.path, reason="damaged") from error
+                raise AudioFileError(f"{self.name} is damaged: {error}", path=self.path, reason="damaged") from error
         self._note_shortfall()
         tail = self._resampler.flush()
         if tail.size:
@@ -120,23 +132,32 @@ class AudioReader:
         if missing_s > max(_SHORTFALL[0], _SHORTFALL[1] * self.duration_s):
             self.missing_s = missing_s
 
+    def _note_level(self, block: NDArray[np.float32]) -> None:
+        peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))
+        self.peak = max(self.peak, peak)
+        if peak > 1.0:
+            self.loud_samples += int(np.count_nonzero(np.abs(block) > 1.0))
+
     def _convert(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         # Cleaned before the channels are mixed and before the resampler, which would smear one NaN over many samples.
         self._samples_read += block.shape[0]
         cleaned, replaced = clean_samples(block)
         self.nonfinite_samples += replaced
+        self._note_level(cleaned)
         mono = cleaned[:, 0] if cleaned.shape[1] == 1 else cleaned.mean(axis=1, dtype=np.float32)
         converted = self._resampler.process(mono)
         if converted.size:
             yield converted
 
 
-def open_audio(path: Path | str, sample_rate: int) -> AudioReader:
-    """Open a file for streaming as mono at `sample_rate` Hz. Memory stays small however long the file is.
+def open_audio(path: Path | str, sample_rate: int | None, *, name: str | None = None) -> AudioReader:
+    """Open a file for streaming as mono at `sample_rate` Hz (None: its own). Memory stays small however long it is.
 
-    Raises AudioFileError: no such file, not audio, damaged from the start, without any sound.
+    name: what messages call it; None: its path. Raises AudioFileError: no such file, not audio, damaged from the start,
+    without any sound.
     """
     path = Path(path)
+    name = str(path) if name is None else name
     head = _read_head(path)
     refusals: list[NotAudioError] = []
     opened = False
@@ -157,12 +178,12 @@ def open_audio(path: Path | str, sample_rate: int) -> AudioReader:
             decoder.close()
             raise
         if first_block is not None:
-            return AudioReader(path, sample_rate, decoder, first_block)
+            return AudioReader(path, sample_rate or decoder.sample_rate, decoder, first_block, name=name)
         decoder.close()
         opened = True
     if opened:
-        raise AudioFileError(f"There is no sound in {path}: the file is empty", path=path, reason="empty")
-    raise _explain(path, head, refusals)
+        raise AudioFileError(f"There is no sound in {name}: the file is empty", path=path, reason="empty")
+    raise _explain(path, name, head, refusals)
 
 
 def read_audio(path: Path | str, sample_rate: int) -> NDArray[np.float32]:
@@ -193,18 +214,18 @@ def _read_head(path: Path) -> bytes:
     return head
 
 
-def _explain(path: Path, head: bytes, refusals: Sequence[NotAudioError]) -> AudioFileError:
+def _explain(path: Path, name: str, head: bytes, refusals: Sequence[NotAudioError]) -> AudioFileError:
     """Why no library could read it, as closely as can be told."""
     for refusal in refusals:
         if isinstance(refusal, OutOfRangeError):
-            return AudioFileError(f"{path} has {refusal}", path=path, reason="unsupported")
+            return AudioFileError(f"{name} has {refusal}", path=path, reason="unsupported")
         if isinstance(refusal, NoSoundTrackError):
-            text = f"There is no sound in {path}: it holds no audio track; choose a file with one"
+            text = f"There is no sound in {name}: it holds no audio track; choose a file with one"
             return AudioFileError(text, path=path, reason="empty")
     kind = sniff_kind(head)
     if kind is not None:
         fault = describe_header_fault(head) or "it is damaged or cut short"
-        text = f"{path} begins as {kind} but cannot be read: {fault}; copy or export it again"
+        text = f"{name} begins as {kind} but cannot be read: {fault}; copy or export it again"
         return AudioFileError(text, path=path, reason="damaged")
-    text = f"Unsupported file type — expected {EXPECTED_KINDS} ({path})"
+    text = f"Unsupported file type — expected {EXPECTED_KINDS} ({name})"
     return AudioFileError(text, path=path, reason="unsupported")

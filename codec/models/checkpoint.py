@@ -30,7 +30,8 @@ def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
         tensor = tensors[name].detach().cpu().contiguous()
         dtype = str(tensor.dtype).removeprefix("torch.")
         digest.update(f"{name}\0{dtype}\0{list(tensor.shape)}\0".encode())
-        digest.update(tensor.numpy().tobytes())
+        # As bytes: numpy has no bfloat16. Torch's CPUs are all little-endian.
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

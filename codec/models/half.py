@@ -28,7 +28,7 @@ class EncoderHalf(CodecHalf):
 
     outputs = ("codes", "latents")
 
-    def __init__(self, encoder: StreamingModule, quantizer: ResidualQuantizer) -> None:
+    def __init__(self, encoder: StreamingModule, quantizer: Quantizer) -> None:
         super().__init__()
         self.encoder, self.quantizer = encoder, quantizer
 

@@ -43,6 +43,10 @@ class FrameStore:
         columns[tier] = column
         return True
 
+    def has(self, frame: int, tiers: Iterable[int]) -> bool:
+        """Whether all these columns of a frame wait."""
+        return set(tiers) <= self._waiting.get(frame, {}).keys()
+
     def take(self, frame: int) -> Mapping[int, Column]:
         """The columns of a frame by tier, none where it never came; it waits no more."""
         return self._waiting.pop(frame, {})

@@ -109,6 +109,11 @@ class JitterBuffer:
         """When its first frame is due; meaningful once anchored and until it plays."""
         return self._start_at
 
+    @property
+    def overfull(self) -> bool:
+        """Whether so much is held that the next frame due is that of the live edge."""
+        return len(self._store) > self.config.capacity_frames
+
     def starts_by(self, now: float) -> bool:
         """Whether its first frame is due by `now`."""
         return self._phase is _Phase.PLAYING or (self._phase is _Phase.BUFFERING and self._start_at <= now)
@@ -310,13 +315,23 @@ class JitterBuffer:
         if (self._last is not None and self._next > self._last) or (self._closing and not self._store):
             self._finish_at(self._next - 1)
             return Wait(None)
-        if len(self._store) > self.config.capacity_frames:
+        if self.overfull:
             self._skip_to_live_edge()
         elif self._lost_run >= self.config.frames(self.config.starve_s) and not self._store and self._last is None:
             self._phase = _Phase.STARVED
             self.stats.starvations += 1
             return Wait(None)
         return self._take()
+
+    def pull_ahead(self, count: int) -> list[Ready]:
+        """The next `count` frames before they are due, if all of them are here whole and follow the one before; else
+        none. Whoever decodes several at once takes them so: no frame is called lost before its time."""
+        if self._phase is not _Phase.PLAYING or self._fresh or self._lost_run or self.overfull:
+            return []
+        wanted = self._tiers.wanted_tiers
+        if not all(self._store.has(frame, wanted) for frame in range(self._next, self._next + count)):
+            return []
+        return [item for item in (self._take() for _ in range(count)) if isinstance(item, Ready)]
 
     def _await_overtaken(self, now: float) -> Wait:
         """The last word came before any frame: events overtake packets, so a little longer."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 class FrameLedger:
     """One epoch's frames, each counted once.
 
-    played: decoded from what came. concealed: lost, and something was made up for it. comfort: lost, and silence stood
-    in for it. skipped: jumped over, nothing stood in for it. due: from the first frame due to the last, by frame index.
-    `due` and `skipped` come from the jitter buffer, the other three from play-out.
+    played: decoded from what came. concealed: lost, and something was made up for it. comfort: silence stood in for it,
+    because it was lost or because it only brought the decoder into the stream. skipped: jumped over, nothing stood in
+    for it. due: from the first frame due to the last, by frame index. `due` and `skipped` come from the jitter buffer,
+    the other three from play-out.
     """
 
     epoch: int
@@ -31,6 +32,11 @@ class FrameLedger:
     def count_played(self) -> None:
         """A frame that came was played."""
         self.played += 1
+        self._concealed_run = self._comfort_run = 0
+
+    def count_unheard(self) -> None:
+        """A frame that came brought the decoder into the stream; silence was played."""
+        self.comfort += 1
         self._concealed_run = self._comfort_run = 0
 
     def count_lost(self, *, audible: bool) -> None:

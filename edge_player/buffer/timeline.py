@@ -152,6 +152,10 @@ class Timeline:
                 return Wait(other if item.until is None else min(item.until, other))
         return item
 
+    def pull_ahead(self, count: int) -> list[Ready]:
+        """The next `count` frames before they are due, where all are here; none at the border of two epochs."""
+        return [] if self._current is None or self._next is not None else self._current.buffer.pull_ahead(count)
+
     def totals(self) -> FrameLedger:
         """The sum over all epochs so far."""
         total = FrameLedger(epoch=0)

@@ -76,10 +76,14 @@ class Concealer:
         gain: NDArray[np.float32] = np.clip((end_of_fade - position) / (end_of_fade - hold), 0.0, 1.0)
         return gain
 
-    def resume(self, codes: NDArray[np.int64]) -> NDArray[np.float32] | None:
-        """A frame came: remember it. Returns the gain [frame_size] that brings its sound back, None for all 1."""
+    def remember(self, codes: NDArray[np.int64]) -> None:
+        """A frame came, and is not heard."""
         self._last = codes
         self._gap_samples = 0
+
+    def resume(self, codes: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """A frame came: remember it. Returns the gain [frame_size] that brings its sound back, None for all 1."""
+        self.remember(codes)
         level, self._level = self._level, 1.0
         if level >= 1.0:
             return None

@@ -1,7 +1,9 @@
-"""The decoder as the player uses it: one stream, one frame at a time, state that stays sane."""
+"""The decoder as the player uses it: one stream, a frame or a few at a time, state that stays sane."""
 
 from __future__ import annotations
 
+import logging
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,33 +16,33 @@ from numpy.typing import NDArray
 from codec.spec import CodecSpec
 from edge_player.errors import ModelMismatchError
 from protocol.manifest import CodecIdentity
+from protocol.service import PaceWatch
 
-PRIME_FRAMES = 4
-"""Times a first frame is decoded unheard after a cold start: 320 ms, in which a decoder's own onset dies away."""
+logger = logging.getLogger(__name__)
+
+TRIAL_STEPS = 3
+"""Steps timed when a decoder is loaded; the middle one counts."""
+
+FASTER = (
+    "take a smaller model (codec-export decoder --precision int8, then --model), more --threads, --frames-per-step 4 "
+    "where the playout delay has room for it, or --provider cuda where there is a GPU"
+)
+"""What helps a decoder that is too slow."""
 
 _IDENTITY_FIELDS = ("name", "sample_rate", "frame_size", "num_layers", "codebook_size", "weights_sha256")
 
 
 class FrameDecoder(Protocol):
-    """One frame of codes to one frame of samples, with state from one to the next."""
+    """Frames of codes to frames of samples, with state from one to the next."""
 
     @property
     def spec(self) -> CodecSpec: ...
 
     def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Codes [num_layers], -1 in a suffix, to samples [frame_size]."""
+        """Codes [num_layers, N], -1 in a suffix of the layers, to samples [N * frame_size]."""
 
     def reset(self) -> None:
         """Start afresh with the next frame."""
-
-
-def prime(decoder: FrameDecoder, codes: NDArray[np.int64], frames: int = PRIME_FRAMES) -> None:
-    """Bring a decoder that was just reset to where `codes` has been sounding for a while; what it makes is discarded.
-
-    Only for those who come in the middle of a stream: its true first frame follows silence, as the fresh state does.
-    """
-    for _ in range(frames):
-        decoder.decode(codes)
 
 
 def check_identity(spec: CodecSpec, wanted: CodecIdentity) -> None:
@@ -63,6 +65,7 @@ class OnnxFrameDecoder:
 
     `seconds` is the time spent inside `decode`, `frames` how many it made, priming and concealment included.
     `nonfinite_frames` counts frames with NaN or infinities: they become silence and the state starts afresh.
+    `pace` says in the log when it falls behind.
     """
 
     def __init__(
@@ -70,20 +73,42 @@ class OnnxFrameDecoder:
         *,
         codec: str = "nano",
         model: Path | None = None,
-        provider: Literal["cpu", "cuda"] = "cpu",
+        provider: Literal["auto", "cpu", "cuda"] = "cpu",
         threads: int = 1,
+        frames_per_step: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Load the packaged decoder of `codec`, or `model`, whatever codec it holds. Raises codec.ModelError (76)."""
-        from codec.load import load_decoder  # ONNX Runtime takes 0.2 s to import: not for --help and `devices`
+        """Load the packaged decoder of `codec`, or `model`, whatever codec it holds; time it for 1 frame and for
+        `frames_per_step`. Raises codec.ModelError (76), codec.DeviceError (78)."""
+        from codec.errors import ModelMissingError
+        from codec.load import load_onnx_decoder  # ONNX Runtime takes 0.2 s to import: not for --help and `devices`
 
-        self._decoder = load_decoder(codec if model is None else None, model=model, provider=provider, threads=threads)
+        if model is not None and not model.exists():
+            raise ModelMissingError(f"Model not found at {model}: expected a decoder.onnx, or a folder that has one")
+        name = codec if model is None else None
+        self._decoder = load_onnx_decoder(name, model=model, provider=provider, threads=threads)
+        require_open_graph(self._decoder.model.fixed_frames, self._decoder.model.path)
         self._session = self._decoder.session()
-        self._session.warm_up()
         self._clock = clock
+        self.frames_per_step = frames_per_step
         self.frames = 0
         self.seconds = 0.0
         self.nonfinite_frames = 0
+        self.pace = PaceWatch(
+            lambda: f"decoding {self.spec.name} on {self.active_provider}",
+            remedy=f"what is late is skipped; {FASTER}",
+        )
+        self._step_s = {frames: self._time_step(frames) for frames in {1, frames_per_step}}
+        self._session.reset()
+        logger.info(
+            "decoder of %s on %s, %s: %.1f ms a frame of %.0f",
+            self.spec.name,
+            self.active_provider,
+            self._decoder.model.precision,
+            1000 * self.step_s(frames_per_step) / frames_per_step,
+            1000 * self.spec.frame_duration_s,
+        )
+        self.pace.judge(self.step_s(frames_per_step) / (frames_per_step * self.spec.frame_duration_s))
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +130,7 @@ class OnnxFrameDecoder:
 
     @property
     def requested_provider(self) -> str:
-        """What was asked for."""
+        """What was asked for: auto, cpu or cuda."""
         return self._decoder.requested_provider
 
     @property
@@ -113,18 +138,46 @@ class OnnxFrameDecoder:
         """Seconds of work per second of audio; 0 before the first frame."""
         return self.seconds / (self.frames * self.spec.frame_duration_s) if self.frames else 0.0
 
+    def step_s(self, frames: int) -> float:
+        """Seconds that decoding so many frames at once takes here, 1 or `frames_per_step`; measured when loaded."""
+        return self._step_s[frames]
+
     def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Codes [num_layers], -1 in a suffix, to samples [frame_size]."""
+        """Codes [num_layers, N], -1 in a suffix of the layers, to samples [N * frame_size]."""
+        frames = codes.shape[1]
         started = self._clock()
-        samples: NDArray[np.float32] = self._session.decode(codes[:, np.newaxis])[0]
-        self.seconds += self._clock() - started
-        self.frames += 1
+        samples: NDArray[np.float32] = self._session.decode(codes)[0]
+        seconds = self._clock() - started
+        self.seconds += seconds
+        self.frames += frames
+        self.pace.add(seconds, frames * self.spec.frame_duration_s)
         if not np.isfinite(samples).all():
-            self.nonfinite_frames += 1
+            self.nonfinite_frames += frames
             self._session.reset()
-            return np.zeros(self.spec.frame_size, dtype=np.float32)
+            return np.zeros(frames * self.spec.frame_size, dtype=np.float32)
         return samples
 
     def reset(self) -> None:
         """Start afresh with the next frame."""
         self._session.reset()
+
+    def _time_step(self, frames: int) -> float:
+        self._session.warm_up(frames)
+        codes = np.zeros((self.spec.num_layers, frames), dtype=np.int64)
+        durations = []
+        for _ in range(TRIAL_STEPS):
+            started = self._clock()
+            self._session.decode(codes)
+            durations.append(self._clock() - started)
+        return statistics.median(durations)
+
+
+def require_open_graph(fixed_frames: int | None, path: Path) -> None:
+    """Raise codec.ModelError for a graph that takes several frames a step and no other number."""
+    if fixed_frames not in (None, 1):
+        from codec.errors import ModelError
+
+        raise ModelError(
+            f"{path} decodes {fixed_frames} frames a step and no other number; a stream needs the graph that was "
+            "exported without --frames, or with --frames 1"
+        )

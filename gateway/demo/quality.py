@@ -1,68 +1,16 @@
-"""How near the rebuilt speech is to the original: delay, then STOI."""
+"""How near the rebuilt speech is to the original: STOI, once `codec.comparison.alignment` has found the delay."""
 
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from codec.comparison.alignment import SCORE_RATE_HZ, Alignment, align
 
 __all__ = ["SCORE_RATE_HZ", "Alignment", "align", "stoi_score"]
 
-SCORE_RATE_HZ = 16000
-_STEP = SCORE_RATE_HZ // 1000  # samples in a millisecond
-_NEAR = 20 * _STEP
-_WAVEFORMS_AGREE = 0.3
 _MIN_SCORED_S = 0.5  # STOI looks at 384 ms windows: below that there is no score
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """Two signals cut to where they overlap. delay: samples by which the degraded one came later."""
-
-    reference: NDArray[np.float32]
-    degraded: NDArray[np.float32]
-    delay: int
-
-
-def align(reference: NDArray[np.float32], degraded: NDArray[np.float32]) -> Alignment:
-    """Find the delay by cross-correlation and cut both `[samples]`, at SCORE_RATE_HZ, to their common part.
-
-    First the loudness over time, to 1 ms: a neural codec keeps that, not the phase, so the waveforms alone may agree
-    best a syllable away. Then the waveforms within 20 ms of there, where they agree at all. Silence is not shifted.
-    """
-    coarse = _best_lag(_loudness(reference), _loudness(degraded), around=None)[0] * _STEP
-    fine, agreement = _best_lag(reference, degraded, around=coarse)
-    delay = fine if agreement > _WAVEFORMS_AGREE else coarse
-    late, early = max(delay, 0), max(-delay, 0)
-    overlap = max(0, min(len(degraded) - late, len(reference) - early))
-    return Alignment(reference[early : early + overlap], degraded[late : late + overlap], delay)
-
-
-def _loudness(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean magnitude of every millisecond, smoothed over 10, less its mean."""
-    steps = np.abs(samples[: len(samples) // _STEP * _STEP]).reshape(-1, _STEP).mean(axis=1)
-    if not len(steps):
-        return np.zeros(1, dtype=np.float32)
-    smooth = np.convolve(steps, np.hanning(12)[1:-1], mode="same")
-    return np.asarray(smooth - smooth.mean(), dtype=np.float32)
-
-
-def _best_lag(
-    reference: NDArray[np.float32], degraded: NDArray[np.float32], *, around: int | None
-) -> tuple[int, float]:
-    """The lag of the highest correlation, within 20 ms of `around` samples or anywhere, and how high it is, 0 to 1."""
-    length = 1 << max(1, len(reference) + len(degraded) - 1).bit_length()
-    spectrum = np.fft.rfft(degraded, length) * np.conj(np.fft.rfft(reference, length))
-    correlation = np.fft.irfft(spectrum, length)
-    energy = float(np.linalg.norm(reference) * np.linalg.norm(degraded))
-    if energy == 0.0:
-        return around or 0, 0.0
-    lags = np.arange(-len(reference) + 1, len(degraded)) if around is None else around + np.arange(-_NEAR, _NEAR + 1)
-    values = correlation[lags % length]  # circular: negative lags stand at the end
-    best = int(np.argmax(values))
-    return int(lags[best]), float(values[best]) / energy
 
 
 def stoi_score(aligned: Alignment) -> float | None:

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import CodecSpec, read_audio
+from codec.comparison.picture import Take, draw_spectrograms
 from gateway.config import CodecConfig, StreamConfig
 from gateway.demo.broker import RunningBroker, start_broker
 from gateway.demo.options import DemoOptions
-from gateway.demo.picture import Take, draw_spectrograms
 from gateway.demo.processes import ChildProcess, wait_for
 from gateway.demo.progress import Progress
 from gateway.demo.quality import SCORE_RATE_HZ, align, stoi_score
@@ -29,7 +29,7 @@ from gateway.demo.report import DemoFigures, DemoReport, pcm_saving_percent, wir
 from gateway.errors import DemoError, GatewayError
 from gateway.run import open_encoder
 from protocol.errors import MessageError
-from protocol.service import Stats
+from protocol.service import PathOrName, Stats
 from protocol.status import decode_status
 from protocol.topics import Topics
 from protocol.transport import BrokerConfig, Connection, Message
@@ -79,7 +79,8 @@ def run_demo(options: DemoOptions, *, stop: threading.Event, progress: bool = Fa
     with ExitStack() as stack:
         source = options.source or stack.enter_context(as_file(files("gateway").joinpath("assets", _ASSET)))
         original = read_audio(source, SCORE_RATE_HZ)
-        spec = open_encoder(CodecConfig(name=options.codec, model=options.model)).spec
+        model = None if options.model is None else PathOrName(options.model)
+        spec = open_encoder(CodecConfig(name=options.codec, model=model)).spec
         folder = _make_folder(options.out)
         result = folder / _RESULT
         bar = Progress("voxwire demo", enabled=progress)

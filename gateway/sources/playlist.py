@@ -8,8 +8,8 @@ import urllib.parse
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
+from codec.audio.web.client import is_address, shown
 from gateway.errors import SourceError
-from gateway.sources.web.client import is_address, shown
 
 __all__ = ["LIST_SUFFIXES", "MAX_LIST_BYTES", "is_hls", "is_list", "local_targets", "parse_list", "remote_targets"]
 

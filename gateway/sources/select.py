@@ -7,6 +7,7 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+from codec.audio.web.client import is_address, shown
 from gateway.config import MicrophoneConfig, SourceConfig
 from gateway.errors import SourceError
 from gateway.sources.base import AudioSource
@@ -16,7 +17,6 @@ from gateway.sources.pipe import PipeSource
 from gateway.sources.playlist import is_list, local_targets
 from gateway.sources.series import SeriesSource
 from gateway.sources.web.address import AddressSource
-from gateway.sources.web.client import is_address, shown
 from gateway.sources.web.stream import NetworkSource
 
 __all__ = ["select_source"]

@@ -13,11 +13,11 @@ from typing import Self
 
 import numpy as np
 
-from codec import AudioFileError
+from codec import AddressError, AudioFileError
+from codec.audio.web.client import is_address, shown
 from gateway.errors import SourceError
 from gateway.sources.base import AudioBlock, AudioSource
 from gateway.sources.playlist import MAX_DEPTH
-from gateway.sources.web.client import is_address, shown
 from gateway.sources.web.stream import PlayListFound
 from protocol.untrusted import clean_text
 
@@ -141,7 +141,7 @@ class SeriesSource:
             for inner in found.targets:
                 if not stop.is_set():
                     heard += yield from self._play(inner, stop, depth + 1)
-        except (AudioFileError, SourceError) as error:
+        except (AddressError, AudioFileError, SourceError) as error:
             self._skip(target, error, heard=heard)
         return heard
 

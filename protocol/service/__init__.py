@@ -13,8 +13,9 @@ from protocol.service.arguments import (
     run_command_line,
     setting_flags,
 )
-from protocol.service.board import engine_finding, provider_finding, speed_finding, time_frames
+from protocol.service.board import engine_finding, speed_finding, time_frames
 from protocol.service.check import CheckReport, CheckStep, Finding
+from protocol.service.coercion import PathOrName
 from protocol.service.command import run_command
 from protocol.service.config import load_config
 from protocol.service.config_command import add_config_command
@@ -23,6 +24,7 @@ from protocol.service.errors import ConfigError, ServiceError
 from protocol.service.exit_codes import EXIT_CODES_HELP, ExitCode
 from protocol.service.identity import device_id
 from protocol.service.logs import configure_logging
+from protocol.service.pace import PaceWatch
 from protocol.service.percentiles import Percentiles, PercentileSnapshot
 from protocol.service.stats_file import Stats, stats_at_the_end, write_stats
 from protocol.service.stop_signal import StopSignal
@@ -34,6 +36,8 @@ __all__ = [
     "ConfigError",
     "ExitCode",
     "Finding",
+    "PaceWatch",
+    "PathOrName",
     "PercentileSnapshot",
     "Percentiles",
     "ServiceError",
@@ -52,7 +56,6 @@ __all__ = [
     "engine_finding",
     "load_config",
     "parse_duration",
-    "provider_finding",
     "run_command",
     "run_command_line",
     "setting_flags",

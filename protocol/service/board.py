@@ -40,18 +40,6 @@ def engine_finding() -> Finding:
     return Finding(installed[0])
 
 
-def provider_finding(active: str, requested: str) -> Finding | None:
-    """What to say where a GPU was asked for and a processor answers; None where all is as asked."""
-    if active == requested:
-        return None
-    return Finding(
-        f"{requested} was asked for, {active} runs it",
-        "warning",
-        "install the build for it (pip install 'voxwire[cuda]', without onnxruntime beside it) and look whether "
-        "nvidia-smi shows the GPU",
-    )
-
-
 def time_frames(step: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter) -> list[float]:
     """Seconds of each of up to 50 calls of `step`, one frame each; fewer where they take longer than 3 s together."""
     durations: list[float] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 import types
 import typing
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import Any
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+class PathOrName(str):
+    """A setting that names a path, or something that lies elsewhere: `owner/name`, which stays as it is written unless
+    there is such a path."""
 
 
 def coerce(value: object, kind: Any, *, from_text: bool, folder: Path | None = None) -> object:
-    """`value` as `kind`: bool, int, float, str, Path, Enum, Literal, tuple[X, ...] or a union with None.
+    """`value` as `kind`: bool, int, float, str, Path, PathOrName, Enum, Literal, tuple[X, ...] or a union with None.
 
     `from_text`: text may stand for numbers, flags and comma-separated tuples (environment, flags); otherwise types are
     taken strictly (TOML), save that an integer is a float. Relative paths are joined to `folder`.
@@ -37,6 +44,8 @@ def coerce(value: object, kind: Any, *, from_text: bool, folder: Path | None = N
         return _expect(value, str, "a text")
     if kind is Path:
         return _coerce_path(value, folder)
+    if kind is PathOrName:
+        return _coerce_path_or_name(value, folder)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _coerce_enum(value, kind)
     raise TypeError(f"settings of type {kind!r} are not supported")  # a bug of ours, not of the user
@@ -113,6 +122,11 @@ def _coerce_path(value: object, folder: Path | None) -> Path:
     except RuntimeError as error:  # ~somebody, whom this machine does not know
         raise ValueError(f"a path, got {value!r} (a file that is named so: ./{value})") from error
     return path if folder is None or path.is_absolute() else folder / path
+
+
+def _coerce_path_or_name(value: object, folder: Path | None) -> PathOrName:
+    path = _coerce_path(value, folder)
+    return PathOrName(value if _NAME.fullmatch(str(value)) and not path.exists() else path)
 
 
 def _coerce_enum(value: object, kind: type[enum.Enum]) -> enum.Enum:

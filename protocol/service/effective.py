@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from protocol.service.coercion import PathOrName
 from protocol.service.given import GivenSetting
 from protocol.service.settings import FILE_SUFFIX, SettingKind, list_settings, toml_value
 
@@ -55,8 +56,8 @@ def _effective(
         origin = _origin(setting, source, flags)
     else:
         origin = "default" if value == setting.default else f"from the rest of [{setting.section}]"
-    if isinstance(value, Path):
-        value = value.absolute()  # what is printed may be saved in another folder
+    if isinstance(value, Path) or (isinstance(value, PathOrName) and Path(value).exists()):
+        value = Path(value).absolute()  # what is printed may be saved in another folder
     if setting.secret and value is not None:
         return EffectiveSetting(setting, setting.key, MASK, origin, hidden=True)
     if isinstance(value, str) and holds_login(value):

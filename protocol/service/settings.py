@@ -12,9 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from protocol.service.coercion import PathOrName
+
 ENVIRONMENT_PREFIX: Final = "VOXWIRE_"
 SECTION_SEPARATOR: Final = "__"
 FILE_SUFFIX: Final = "_file"
+
+
+_WORDS: Final = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    PathOrName: "path or name",
+}
 
 
 class _Required:
@@ -99,8 +111,7 @@ def describe_kind(kind: Any) -> str:
         return f"list of {describe_kind(typing.get_args(kind)[0])}s"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _either([toml_value(member) or "" for member in kind])
-    words = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
-    return words[kind]
+    return _WORDS[kind]
 
 
 def toml_value(value: object) -> str | None:

@@ -19,9 +19,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from codec.cli import main
+from codec.formats.vwt import TokenReader, TokenWriter
 from codec.progress import Progress
 from codec.spec import CodecSpec
-from codec.tokens import TokenReader, TokenWriter
 
 ReferenceDecode = Callable[[NDArray[Any]], NDArray[np.float32]]
 ReferenceEncode = Callable[[NDArray[np.float32]], NDArray[np.int64]]

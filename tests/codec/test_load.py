@@ -12,7 +12,7 @@ import pytest
 
 import codec.packaged
 from codec import load
-from codec.errors import CodecError, ModelError, ModelMissingError
+from codec.errors import CodecError, DeviceError, ModelError, ModelMissingError
 from codec.spec import CodecSpec
 
 ModelFactory = Callable[..., Path]
@@ -32,7 +32,7 @@ def packaged(tmp_path: Path, make_model: ModelFactory, toy_spec: CodecSpec, monk
 
 @pytest.mark.parametrize("name", ["nano", "nano-1", None])
 def test_the_packaged_codec_is_found_by_name_and_version(packaged: Path, name: str | None) -> None:
-    decoder = load.load_decoder(name)
+    decoder = load.load_onnx_decoder(name)
     assert decoder.spec.name == "nano"
     assert decoder.model.path == packaged / "decoder.onnx"
     assert load.load_encoder(name, threads=2).spec == decoder.spec
@@ -88,3 +88,61 @@ def test_without_the_torch_side_the_engine_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "codec.models.factory", None)
     with pytest.raises(CodecError, match="torch"):
         load.load_encoder("nano", engine="torch")
+
+
+def test_both_halves_are_of_one_codec(model_folder: Path, make_model: ModelFactory, toy_spec: CodecSpec) -> None:
+    encoder, decoder = load.load_codec("toy", model=model_folder)
+    assert encoder.spec == decoder.spec == toy_spec
+    assert (load.device_of(encoder), load.device_of(decoder)) == ("cpu", "cpu")
+    other = make_model("decoder", spec=replace(toy_spec, weights_sha256="0" * 64))
+    (other.parent / "encoder.onnx").write_bytes((model_folder / "encoder.onnx").read_bytes())
+    with pytest.raises(ModelError, match="one cannot read what the other writes"):
+        load.load_codec(None, model=other.parent)
+
+
+def test_released_weights_run_in_torch_unless_an_export_lies_beside_them(tmp_path: Path, decoder_path: Path) -> None:
+    assert load.engine_of(tmp_path, "encoder") == load.engine_of(None, "encoder") == "onnx"
+    (tmp_path / "config.json").write_text("{}")
+    assert load.engine_of(tmp_path, "encoder") == "torch"
+    assert load.engine_of(tmp_path, "encoder", "onnx") == "onnx"
+    (tmp_path / "decoder.onnx").write_bytes(decoder_path.read_bytes())
+    assert (load.engine_of(tmp_path, "encoder"), load.engine_of(tmp_path, "decoder")) == ("torch", "onnx")
+
+
+def test_released_weights_are_read_once_for_both_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    asked: list[object] = []
+
+    def pair(codec: str, model: Path, device: str, **options: bool) -> tuple[str, str]:
+        asked.append((codec, model, device, options))
+        return "an encoder", "a decoder"
+
+    fake = SimpleNamespace(load_torch_pair=pair, use_threads=asked.append)
+    monkeypatch.setitem(sys.modules, "codec.models.factory", fake)
+    halves = load.load_codec(None, model=tmp_path, provider="cuda:1", threads=3, full_attention=True)
+    assert [str(half) for half in halves] == ["an encoder", "a decoder"]
+    assert asked == [3, ("qwen3-12hz", tmp_path, "cuda:1", {"full_attention": True})]
+
+
+@pytest.mark.parametrize(
+    ("device", "provider"), [("cpu", "cpu"), ("cuda", "cuda"), ("cuda:0", "cuda"), ("auto", "auto")]
+)
+def test_devices_have_one_name_for_both_engines(device: str, provider: str) -> None:
+    assert load.onnx_provider(device) == provider
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "gpu", "cpu:0", "", "cuda:"])
+def test_a_device_that_onnx_runtime_has_not_is_refused(decoder_path: Path, device: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        load.load_decoder(None, model=decoder_path, provider=device)
+    assert caught.value.exit_code == 78
+
+
+def test_full_attention_is_for_torch(model_folder: Path) -> None:
+    with pytest.raises(CodecError, match="needs the released weights and the torch engine"):
+        load.load_encoder(None, model=model_folder, full_attention=True)
+
+
+def test_a_half_in_onnx_is_asked_for_by_its_own_functions(model_folder: Path) -> None:
+    assert load.load_onnx_decoder(None, model=model_folder).active_provider == "cpu"
+    assert load.load_onnx_encoder("toy", model=model_folder / "encoder.onnx").model.threads == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnxruntime as ort
 import pytest
 
-from codec.errors import ModelError, ModelMissingError
+from codec.errors import DeviceError, ModelError, ModelMissingError
 from codec.model_file import OnnxModel, StateSpec
 from codec.spec import CodecSpec
 
@@ -38,12 +38,44 @@ def test_threads_are_explicit_and_nobody_spins(decoder_path: Path) -> None:
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="this machine has CUDA")
-def test_cuda_without_cuda_runs_on_the_cpu_and_says_so(decoder_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        model = OnnxModel.load(decoder_path, provider="cuda")
-    assert (model.requested_provider, model.active_provider) == ("cuda", "cpu")
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "runs on the CPU" in caplog.text
+def test_cuda_without_cuda_is_an_error_and_not_the_cpu(decoder_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"built without it.*voxwire\[cuda\]") as caught:
+        OnnxModel.load(decoder_path, provider="cuda")
+    assert caught.value.exit_code == 78
+
+
+def test_cuda_that_fails_to_start_is_an_error_and_not_the_cpu(
+    decoder_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build with CUDA on a machine without a GPU makes a session all the same: on the CPU."""
+    on_cpu = OnnxModel.load(decoder_path).runtime
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", lambda *arguments, **options: on_cpu)
+    with pytest.raises(DeviceError, match="cannot use it here"):
+        OnnxModel.load(decoder_path, provider="cuda")
+
+
+def test_a_gpu_computes_in_true_float32(decoder_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ONNX Runtime is asked for; that it does so takes a GPU to see."""
+    on_cpu = OnnxModel.load(decoder_path).runtime
+    asked: list[object] = []
+
+    def open_session(*_: object, providers: list[object], **__: object) -> ort.InferenceSession:
+        asked.extend(providers)
+        return on_cpu
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", open_session)
+    OnnxModel.load(decoder_path, provider="auto")
+    assert asked == [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="this machine has CUDA")
+def test_auto_takes_what_is_there_and_says_which(decoder_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        model = OnnxModel.load(decoder_path, provider="auto")
+    assert (model.requested_provider, model.active_provider) == ("auto", "cpu")
+    assert "runs on cpu" in caplog.text
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -115,7 +147,7 @@ def test_another_number_of_layers_is_refused(make_model: ModelFactory, toy_spec:
 
 
 def test_impossible_arguments_are_refused(decoder_path: Path) -> None:
-    with pytest.raises(ModelError, match="expected cpu or cuda"):
+    with pytest.raises(ModelError, match="expected auto, cpu or cuda"):
         OnnxModel.load(decoder_path, provider="tpu")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="at least one thread"):
         OnnxModel.load(decoder_path, threads=0)

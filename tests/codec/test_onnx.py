@@ -350,3 +350,32 @@ def test_the_wrong_half_is_refused(encoder_path: Path, decoder_path: Path) -> No
         OnnxDecoder.load(encoder_path)
     with pytest.raises(ModelError, match="holds the decoder of toy, not the encoder"):
         OnnxEncoder.load(decoder_path)
+
+
+def test_a_clone_goes_on_from_where_its_session_stands_and_leaves_it_alone(
+    decoder: OnnxDecoder, codes: NDArray[np.int64], reference_decode: ReferenceDecode
+) -> None:
+    with decoder.session() as session:
+        session.decode(codes[:, :5])
+        with session.clone() as twin:
+            np.testing.assert_array_equal(twin.decode(codes[:, 5:9])[0], reference_decode(codes[:, :9])[5 * 8 :])
+            twin.decode(codes[:, :3])
+        np.testing.assert_array_equal(session.decode(codes[:, 5:9])[0], reference_decode(codes[:, :9])[5 * 8 :])
+
+
+def test_a_clone_takes_a_pending_reset_with_it(
+    encoder: OnnxEncoder, samples: NDArray[np.float32], reference_encode: ReferenceEncode
+) -> None:
+    with encoder.session() as session:
+        session.encode(samples[:16])
+        session.reset()
+        with session.clone() as twin:
+            np.testing.assert_array_equal(twin.encode(samples)[0], reference_encode(samples))
+        np.testing.assert_array_equal(session.encode(samples)[0], reference_encode(samples))
+
+
+def test_a_closed_session_has_no_clone(decoder: OnnxDecoder) -> None:
+    with decoder.session() as session:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        session.clone()

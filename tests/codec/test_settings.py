@@ -19,7 +19,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     path = _file(tmp_path, '[codec]\nthreads = 2\nprovider = "cuda"\nmodel = "m.onnx"\ncodec = "nano"\n')
     environ = {"VOXWIRE_CODEC__THREADS": "3", "VOXWIRE_CODEC__PROVIDER": "cpu", "VOXWIRE_BROKER__URL": "x", "HOME": "/"}
     settings = load_settings(path, environ, {"threads": 4, "codec": None})
-    assert settings == CodecSettings(codec="nano", model=Path("m.onnx"), provider="cpu", engine="onnx", threads=4)
+    assert settings == CodecSettings(codec="nano", model=Path("m.onnx"), device="cpu", engine="auto", threads=4)
     assert load_settings(None, {}, {}) == CodecSettings()
 
 
@@ -33,8 +33,9 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
         ("[codec]\nthreads = true", "whole number, not True"),
         ('[codec]\nthreads = "many"', "whole number"),
         ("[codec]\nthreads = 0", "1 or more"),
-        ('[codec]\nprovider = "tpu"', "cpu or cuda"),
-        ('[codec]\nengine = "jax"', "onnx or torch"),
+        ('[codec]\nprovider = "tpu"', "Unknown device 'tpu' — known are auto, cpu, cuda"),
+        ('[codec]\ndevice = "cuda:x"', "Unknown device 'cuda:x'"),
+        ('[codec]\nengine = "jax"', "auto, onnx or torch"),
         ("[codec]\ncodec = 3", "codec is a text"),
         ("[codec", "not a readable TOML"),
     ],

@@ -43,14 +43,16 @@ class IdentityDecoder:
     spec: CodecSpec
     decoded: list[int] = field(default_factory=list)
     layers: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     resets: int = 0
 
     def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        assert codes.shape == (self.spec.num_layers,)
-        assert codes[0] >= 0, "a frame without layer 0 is for the concealer"
-        self.decoded.append(int(codes[0]))
-        self.layers.append(int((codes >= 0).sum()))
-        return np.full(self.spec.frame_size, codes[0] / 1000.0, dtype=np.float32)
+        assert codes.shape[0] == self.spec.num_layers
+        assert (codes[0] >= 0).all(), "a frame without layer 0 is for the concealer"
+        self.steps.append(codes.shape[1])
+        self.decoded += [int(code) for code in codes[0]]
+        self.layers += [int(count) for count in (codes >= 0).sum(axis=0)]
+        return np.repeat((codes[0] / 1000.0).astype(np.float32), self.spec.frame_size)
 
     def reset(self) -> None:
         self.resets += 1

@@ -33,6 +33,8 @@ def test_the_delay_is_the_streams_own_by_default() -> None:
         ("stream.layers", 0),
         ("run.limit_s", -1.0),
         ("decoder.provider", "tpu"),
+        ("decoder.frames_per_step", 0),
+        ("decoder.frames_per_step", 26),
         ("run.metrics_s", -5.0),
     ],
 )

@@ -24,7 +24,7 @@ from gateway.demo.broker import RunningBroker, start_broker
 from protocol.event import StreamStarted, StreamStopped, encode_event
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
-from protocol.service import Stats
+from protocol.service import PaceWatch, Stats
 from protocol.status import decode_status
 from protocol.topics import Topics
 from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection, ConnectionState
@@ -54,6 +54,7 @@ def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
     """The identity decoder with the figures that the pipeline reports."""
     for name, value in (
         ("active_provider", "cpu"), ("requested_provider", "cpu"), ("real_time_factor", 0.0), ("nonfinite_frames", 0),
+        ("frames_per_step", 1), ("step_s", lambda frames: 0.0), ("pace", PaceWatch(lambda: "decoding", remedy="")),
     ):  # fmt: skip
         setattr(decoder, name, value)
     return cast(OnnxFrameDecoder, decoder)

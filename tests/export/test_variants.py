@@ -16,11 +16,11 @@ from codec.errors import FrameSizeError
 from codec.models.factory import TorchCodec
 from codec.models.session import TorchDecoder
 from codec.onnx import OnnxDecoder, OnnxEncoder
+from export.calibration import StreamedCalibration
 from export.cli import main
 from export.errors import FidelityError
 from export.fidelity import measure_fidelity
 from export.graph import learned_part, load_graph
-from export.quantise import StreamedCalibration
 
 pytestmark = pytest.mark.usefixtures("traced_before")
 

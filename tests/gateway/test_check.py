@@ -21,7 +21,7 @@ from gateway.check import check_gateway
 from gateway.config import CodecConfig, GatewayConfig, SourceConfig
 from gateway.run import open_encoder
 from gateway.sources import AudioBlock
-from protocol.service import CheckStep
+from protocol.service import CheckStep, PathOrName
 from protocol.transport import BrokerConfig
 
 
@@ -160,7 +160,7 @@ def test_a_file_is_read_for_a_second(config: GatewayConfig, tmp_path: Path) -> N
 
 
 def test_a_model_that_is_missing_costs_the_other_steps_nothing(config: GatewayConfig, tmp_path: Path) -> None:
-    wrong = replace(config, codec=CodecConfig(model=tmp_path / "none"), source=SourceConfig(target="-"))
+    wrong = replace(config, codec=CodecConfig(model=PathOrName(tmp_path / "none")), source=SourceConfig(target="-"))
     found = steps(wrong)
     assert list(found) == ["engine", "encoder", "source", "broker"]
     assert found["encoder"].finding.exit_code == 66

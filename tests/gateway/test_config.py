@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import GatewayConfig, SourceConfig, StreamConfig
+from gateway.config import CodecConfig, GatewayConfig, SourceConfig, StreamConfig
 from protocol.errors import ProtocolError
 from protocol.service import ConfigError, load_config
 
@@ -28,6 +28,24 @@ def test_a_stream_out_of_range_is_refused(values: dict[str, int | float]) -> Non
 def test_a_source_out_of_range_is_refused(values: dict[str, int | float]) -> None:
     with pytest.raises(ValueError, match="expected"):
         SourceConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1", "auto"])
+def test_a_device_is_named_as_torch_names_it(device: str) -> None:
+    assert CodecConfig(device=device).device == device
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", ""])
+def test_a_device_that_nobody_has_is_refused(device: str) -> None:
+    with pytest.raises(ValueError, match="expected auto, cpu, cuda or cuda:1"):
+        CodecConfig(device=device)
+
+
+def test_the_name_of_a_repository_stays_what_it_is_and_a_path_belongs_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    for model, expected in [("Qwen/Qwen3-TTS-Tokenizer-12Hz",) * 2, ("exported", str(tmp_path / "exported"))]:
+        path.write_text(f'[codec]\nmodel = "{model}"\n')
+        assert load_config(GatewayConfig, path=path, environ={}, flags={}).codec.model == expected
 
 
 def test_a_stream_id_that_may_not_stand_in_a_topic_is_refused() -> None:

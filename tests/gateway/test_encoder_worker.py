@@ -253,3 +253,17 @@ def test_a_short_packet_is_sent_when_the_source_falls_silent(
     assert writer.finishes == 1
     assert writer.indices[0] == 0
     assert writer.gaps
+
+
+def test_an_encoder_slower_than_the_sound_is_said_once_with_what_to_do(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work() -> None:
+        clock.now += 0.1
+
+    encoder.on_encode = work
+    worker = make_worker(encoder, make_source([block(FRAME)] * 120, live=True), writer, clock)
+    worker.run()
+    said = [message for message in caplog.messages if message.startswith("encoding toy takes 1.25 times as long")]
+    assert len(said) == worker.pace.overloads == 1
+    assert "codec-export encoder --precision int8" in said[0]

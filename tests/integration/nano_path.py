@@ -98,11 +98,11 @@ class NanoStream:
         self._files = {end: folder / f"{name}-{end}.json" for end in ("player", "gateway")}
         self._common = ["run", "--stream", name, "--broker", broker.url, "--id", name]
 
-    def start_player(self, *, metrics_s: float = 0.0, prelude: str = "") -> subprocess.Popen[str]:
+    def start_player(self, *more: str, metrics_s: float = 0.0, prelude: str = "") -> subprocess.Popen[str]:
         """A player that ends with the stream; `metrics_s`: how often it publishes its counters, 0 for never."""
         self._config.write_text(f"[run]\nmetrics_s = {metrics_s}\n")
         arguments = ["--out", str(self.wav), "--wait", "--exit-on-stop", "--stats-file", str(self._files["player"])]
-        arguments += ["--config", str(self._config)]
+        arguments += ["--config", str(self._config), *more]
         process = self._start("edge_player", *self._common, *arguments, prelude=prelude)
         self._watcher.rely_on(process)
         return process

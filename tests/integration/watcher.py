@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from protocol.manifest import decode_manifest
-from protocol.packet import PacketLimits, decode_packet
+from protocol.packet import PacketLimits, TokenPacket, decode_packet
 from protocol.status import StatusMessage, decode_status
 from protocol.topics import Topics
 from protocol.transport import BrokerConfig, Connection, Message
@@ -89,9 +89,12 @@ class Watcher:
 
     def count_frames(self, stream: str) -> int:
         """Frames in all token packets of a stream, over all of its epochs; a duplicate would count twice."""
+        return sum(packet.codes.shape[1] for packet in self.packets(stream))
+
+    def packets(self, stream: str) -> list[TokenPacket]:
+        """All token packets of a stream so far."""
         limits = self._limits(stream)
-        packets = [decode_packet(message.payload, limits) for message in self.on(TOPICS.tokens(stream))]
-        return sum(packet.codes.shape[1] for packet in packets)
+        return [decode_packet(message.payload, limits) for message in self.on(TOPICS.tokens(stream))]
 
     def _limits(self, stream: str) -> PacketLimits:
         payload = next(message.payload for message in self.on(TOPICS.manifest(stream)) if message.payload)

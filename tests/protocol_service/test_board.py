@@ -6,7 +6,7 @@ import importlib.metadata
 
 import pytest
 
-from protocol.service import engine_finding, provider_finding, speed_finding, time_frames
+from protocol.service import engine_finding, speed_finding, time_frames
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -35,13 +35,6 @@ def test_no_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
     install(monkeypatch)
     assert engine_finding().verdict == "note"
     assert "voxwire[cpu]" in str(engine_finding().remedy)
-
-
-def test_a_gpu_that_was_asked_for_and_does_not_answer_is_a_warning() -> None:
-    assert provider_finding("cuda", "cuda") is None
-    found = provider_finding("cpu", "cuda")
-    assert found is not None
-    assert (found.verdict, found.detail) == ("warning", "cuda was asked for, cpu runs it")
 
 
 @pytest.mark.parametrize(

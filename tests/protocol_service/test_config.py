@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from protocol.service import ConfigError, ExitCode, load_config
+from protocol.service import ConfigError, ExitCode, PathOrName, load_config
 
 
 class Link(Enum):
@@ -232,3 +232,30 @@ def test_paths_in_a_file_are_relative_to_that_file(tmp_path: Path) -> None:
     assert load('[broker]\nca_file = "ca.crt"\n', tmp_path).broker.ca_file == tmp_path / "ca.crt"
     assert load(flags={"broker.ca_file": "ca.crt"}).broker.ca_file == Path("ca.crt")
     assert load('[broker]\nca_file = "/etc/ca.crt"\n', tmp_path).broker.ca_file == Path("/etc/ca.crt")
+
+
+@dataclass(frozen=True)
+class Codec:
+    model: PathOrName | None = None
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("owner/some-model_1.0", "owner/some-model_1.0"),
+        ("models/here", "{folder}/models/here"),
+        ("./models/none", "{folder}/models/none"),
+        ("one/two/three", "{folder}/one/two/three"),
+        ("model", "{folder}/model"),
+        ("/abs/model", "/abs/model"),
+    ],
+)
+def test_a_setting_may_be_a_path_or_the_name_of_what_lies_elsewhere(
+    written: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "models" / "here").mkdir(parents=True)
+    path = tmp_path / "settings.toml"
+    path.write_text(f'model = "{written}"\n')
+    config = load_config(Codec, path=path, environ={}, flags={})
+    assert config.model == expected.format(folder=tmp_path)
+    assert isinstance(config.model, PathOrName)

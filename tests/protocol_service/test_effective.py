@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from protocol.service.coercion import PathOrName
 from protocol.service.config import load_and_explain, load_config
 from protocol.service.effective import effective_settings, settings_to_dict, settings_to_toml
 from protocol.service.given import refuse
@@ -128,3 +129,19 @@ def test_a_name_that_is_no_unicode_is_left_out_and_said() -> None:
     text, _ = show(environ={"VOXWIRE_BROKER__CA_FILE": "ca\udcff.crt"})
     assert "TOML cannot write this value" in text
     text.encode("utf-8")
+
+
+@dataclass(frozen=True)
+class Codec:
+    model: PathOrName | None = None
+
+
+@pytest.mark.parametrize(("written", "printed"), [("here", "{folder}/here"), ("owner/model", "owner/model")])
+def test_a_path_is_printed_whole_and_a_name_as_it_was_written(
+    written: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    config, given = load_and_explain(Codec, path=None, environ={}, flags={"model": written}, report=refuse)
+    (setting,) = effective_settings(config, given, flags={})
+    assert str(setting.value) == printed.format(folder=tmp_path)

@@ -5,7 +5,7 @@ begun; `forward(x, state)` returns the output and the state after it. One pass o
 of it therefore take the same path through the same code.
 """
 
-from codec.models.layers.attention import WindowedAttention
+from codec.models.layers.attention import WindowedAttention, attend_to_everything
 from codec.models.layers.conv import CausalConv1d, CausalConvTranspose1d
 from codec.models.layers.norm import ChannelNorm, LayerScale, RootMeanSquareNorm
 from codec.models.layers.overlap_add import OverlapAdd
@@ -32,6 +32,7 @@ __all__ = [
     "StreamingModule",
     "StreamingSequential",
     "WindowedAttention",
+    "attend_to_everything",
     "child_state",
     "prefixed",
     "select_rows",

@@ -26,12 +26,24 @@ class WindowedAttention(StreamingModule):
     State: `keys`, `values` [B, H, window - 1, head_dim], the newest last; `valid` [B] int64, how many of them are real.
     Keys are kept un-rotated and turned inside the window at each step: only differences of position count, so a stream
     may run for ever without an absolute position, and every row of a batch may stand at another one.
+
+    With `window` None it sees everything since the stream's beginning, and `keys` and `values` grow with every chunk:
+    for comparisons over a bounded time, never for a live stream.
     """
 
     def __init__(
-        self, width: int, *, num_heads: int, head_dim: int, window: int, theta: float = 10_000.0, bias: bool = False
+        self,
+        width: int,
+        *,
+        num_heads: int,
+        head_dim: int,
+        window: int | None,
+        theta: float = 10_000.0,
+        bias: bool = False,
     ) -> None:
         super().__init__()
+        if window is not None and window < 2:
+            raise ValueError(f"a window of {window} leaves attention nothing to attend to")
         self.num_heads, self.head_dim, self.window, self.theta = num_heads, head_dim, window, theta
         inner = num_heads * head_dim
         self.query = nn.Linear(width, inner, bias=bias)
@@ -41,7 +53,8 @@ class WindowedAttention(StreamingModule):
 
     def initial_state(self, batch_size: int) -> State:
         weight = self.query.weight
-        shape = (batch_size, self.num_heads, self.window - 1, self.head_dim)
+        past = 0 if self.window is None else self.window - 1
+        shape = (batch_size, self.num_heads, past, self.head_dim)
         return {
             "keys": weight.new_zeros(shape),
             "values": weight.new_zeros(shape),
@@ -52,20 +65,39 @@ class WindowedAttention(StreamingModule):
         return x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim).transpose(1, 2)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        past, length = self.window - 1, x.shape[1]
+        if self.window is None:
+            state = _without_unseen(state)
+        past = state["keys"].shape[2] if self.window is None else self.window - 1
+        length = x.shape[1]
         keys = torch.cat([state["keys"], self._heads(self.key(x))], dim=2)
         values = torch.cat([state["values"], self._heads(self.value(x))], dim=2)
         query = rotate(self._heads(self.query(x)), first=past, theta=self.theta)
         score = query @ rotate(keys, first=0, theta=self.theta).transpose(-1, -2) * self.head_dim**-0.5
         at = torch.arange(past, past + length, device=x.device)[:, None]
         seen = torch.arange(past + length, device=x.device)[None, :]
-        in_window = (seen <= at) & (seen > at - self.window)
+        in_window = seen <= at if self.window is None else (seen <= at) & (seen > at - self.window)
         real = seen >= (past - state["valid"])[:, None, None]
         score = score.masked_fill(~(in_window & real)[:, None], float("-inf"))
         y = self.output((score.softmax(dim=-1) @ values).transpose(1, 2).flatten(2))
-        after = {
-            "keys": keys[:, :, -past:],
-            "values": values[:, :, -past:],
-            "valid": torch.clamp(state["valid"] + length, max=past),
-        }
+        valid = state["valid"] + length
+        if self.window is None:
+            return y, {"keys": keys, "values": values, "valid": valid}
+        after = {"keys": keys[:, :, -past:], "values": values[:, :, -past:], "valid": torch.clamp(valid, max=past)}
         return y, after
+
+
+def _without_unseen(state: State) -> State:
+    """A growing state without the oldest places, where no row has anything: rows that were reset leave them behind."""
+    unseen = state["keys"].shape[2] - int(state["valid"].max())
+    return {
+        "keys": state["keys"][:, :, unseen:],
+        "values": state["values"][:, :, unseen:],
+        "valid": state["valid"],
+    }
+
+
+def attend_to_everything(module: nn.Module) -> None:
+    """Take the window away from every attention in `module`, before any stream of it begins."""
+    for layer in module.modules():
+        if isinstance(layer, WindowedAttention):
+            layer.window = None

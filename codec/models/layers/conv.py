@@ -11,6 +11,19 @@ from torch.nn import functional
 from codec.errors import FrameSizeError
 from codec.models.layers.streaming import State, StreamingModule
 
+FEW_OUTPUTS = 32
+"""Up to so many outputs a convolution on a CPU is quicker as a matrix product: see `_on_cpu`."""
+
+
+def _on_cpu(x: Tensor) -> bool:
+    """Whether torch itself computes here, and on a CPU, where it is slow at some convolutions of a single frame.
+
+    At each call it rearranges all weights, 33 MB of the encoder's largest, for two outputs: up to eight times the work
+    of the product, and twelve times for a transposed one. A graph (exported or compiled) keeps its one node, which
+    whoever runs it may rewrite.
+    """
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+
 
 def require_multiple(length: int, stride: int, layer: str) -> None:
     """A strided layer keeps no remainder: whole strides only; the FrameAssembler collects the rest."""
@@ -71,6 +84,10 @@ class CausalConv1d(StreamingModule):
                 after["started"] = torch.ones_like(state["started"])
             x = torch.cat([previous, x], dim=-1)
             after["previous"] = x[..., -self.context :]
+        kernel = self.weight.shape[-1]
+        if _on_cpu(x) and self.dilation == self.groups == 1 and x.shape[-1] - kernel < FEW_OUTPUTS * self.stride:
+            rows = x.unfold(-1, kernel, self.stride).transpose(1, 2).flatten(2)
+            return functional.linear(rows, self.weight.flatten(1), self.bias).transpose(1, 2), after
         y = functional.conv1d(x, self.weight, self.bias, stride=self.stride, dilation=self.dilation, groups=self.groups)
         return y, after
 
@@ -109,7 +126,7 @@ class CausalConvTranspose1d(StreamingModule):
         return {"partial": self.weight.new_zeros(batch_size, self.out_channels, self.overlap)}
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        y = functional.conv_transpose1d(x, self.weight, None, stride=self.stride, groups=self.groups)
+        y = self._sums(x)
         after: State = {}
         if self.overlap:
             # Padding rather than assigning to a slice: the exporter keeps it one plain graph.
@@ -120,3 +137,18 @@ class CausalConvTranspose1d(StreamingModule):
         if self.bias is not None:
             y = y + self.bias[:, None]
         return y, after
+
+    def _sums(self, x: Tensor) -> Tensor:
+        """What the chunk alone adds up to, [B, out_channels, (T - 1) * stride + kernel_size]."""
+        kernel = self.weight.shape[-1]
+        if self.groups > 1 or kernel % self.stride or not _on_cpu(x):
+            return functional.conv_transpose1d(x, self.weight, None, stride=self.stride, groups=self.groups)
+        batch, _, length = x.shape
+        blocks = kernel // self.stride
+        products = x.transpose(1, 2) @ self.weight.flatten(1)
+        parts = products.reshape(batch, length, self.out_channels, blocks, self.stride).transpose(1, 2)
+        # Part b of each input lands b strides later.
+        total = functional.pad(parts[:, :, :, 0], (0, 0, 0, blocks - 1))
+        for block in range(1, blocks):
+            total = total + functional.pad(parts[:, :, :, block], (0, 0, block, blocks - 1 - block))
+        return total.flatten(2)

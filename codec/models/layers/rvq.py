@@ -21,6 +21,7 @@ class ResidualQuantizer(nn.Module):
         self.num_layers, self.codebook_size, self.dim = num_layers, codebook_size, dim
         self.register_buffer("codebooks", torch.zeros(num_layers, codebook_size, dim))
         self.codebooks: Tensor
+        self._known: tuple[Tensor, int, Tensor] | None = None
         self.input_projection: nn.Module = nn.Identity()
         self.output_projection: nn.Module = nn.Identity()
         if width is not None:
@@ -35,8 +36,22 @@ class ResidualQuantizer(nn.Module):
         """Indices [...] int64 of the entries nearest to residual [..., dim]; the smallest index among equals."""
         codebook = self.codebooks[layer]
         # |r - e|^2 = |r|^2 - 2 (r.e - |e|^2 / 2): the largest bracket is the nearest entry.
-        closeness = residual @ codebook.t() - 0.5 * codebook.square().sum(dim=-1)
+        closeness = residual @ codebook.t() - self._half_squares(layer)
         return closeness.argmax(dim=-1)
+
+    def _half_squares(self, layer: int) -> Tensor:
+        """|e|^2 / 2 of each entry e of a layer, [codebook_size].
+
+        A stream on a CPU asks at every step, for a fifteenth of the encoder's time: there the answer is kept for as
+        long as the codebooks are the same tensor, unwritten.
+        """
+        tables = self.codebooks
+        if self.training or tables.device.type != "cpu" or tables.is_inference() or torch.compiler.is_compiling():
+            return 0.5 * tables[layer].square().sum(dim=-1)
+        known = self._known
+        if known is None or known[0] is not tables or known[1] != tables._version:
+            known = self._known = (tables, tables._version, 0.5 * tables.square().sum(dim=-1))
+        return known[2][layer]
 
     def encode(self, latent: Tensor, *, num_layers: int | None = None) -> Tensor:
         """Codes [B, num_layers, T] of the first `num_layers` (default: all)."""
@@ -76,6 +91,10 @@ class SplitResidualQuantizer(nn.Module):
 
     def _each(self) -> list[ResidualQuantizer]:
         return [stack for stack in self.stacks if isinstance(stack, ResidualQuantizer)]
+
+    def project(self, latent: Tensor) -> Tensor:
+        """Latent [B, width, T] to the codebooks' spaces, one beside another, [B, T, dims of all stacks]."""
+        return torch.cat([stack.project(latent) for stack in self._each()], dim=-1)
 
     def encode(self, latent: Tensor) -> Tensor:
         """Codes [B, K, T] of latent [B, width, T], K over all stacks."""

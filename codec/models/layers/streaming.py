@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 State: TypeAlias = dict[str, Tensor]
 """Names to tensors, batch first. Names are the path of the layer, then what it holds ("layers.0.mix.previous")."""
@@ -23,11 +24,23 @@ def child_state(state: State, name: str) -> State:
 
 
 def select_rows(mask: Tensor, chosen: State, other: State) -> State:
-    """Row by row: `chosen` where `mask` [B] bool is true, `other` elsewhere, bit for bit."""
+    """Row by row: `chosen` where `mask` [B] bool is true, `other` elsewhere, bit for bit.
+
+    Attention without a window has a state that grows: the shorter one is filled up with zeros on the old side.
+    """
     return {
-        key: torch.where(mask.reshape([-1] + [1] * (value.dim() - 1)), value, other[key])
+        key: torch.where(mask.reshape([-1] + [1] * (value.dim() - 1)), *_same_length(value, other[key]))
         for key, value in chosen.items()
     }
+
+
+def _same_length(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with as many steps as the longer one; only [B, H, T, D] ever differ."""
+    if one.dim() < 4 or one.shape[2] == other.shape[2]:
+        return one, other
+    longest = max(one.shape[2], other.shape[2])
+    one, other = (functional.pad(value, (0, 0, longest - value.shape[2], 0)) for value in (one, other))
+    return one, other
 
 
 class StreamingModule(nn.Module):

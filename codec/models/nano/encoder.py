@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from codec.models.layers import CausalConv1d, ChannelNorm, State, StreamingModule, StreamingSequential
@@ -10,9 +9,7 @@ from codec.models.layers.streaming import child_state, prefixed
 from codec.models.nano.blocks import AttentionBlock, ConvNeXtBlock, downsample
 from codec.models.nano.config import NanoConfig
 from codec.models.nano.frontend import LogMel
-
-PEAK = 8.0
-"""Samples are cut at ±8: a float file may exceed full scale, an absurd value must not blind the stream for long."""
+from codec.models.samples import within_bounds
 
 
 class NanoEncoder(StreamingModule):
@@ -38,7 +35,6 @@ class NanoEncoder(StreamingModule):
         self.layers = StreamingSequential(*layers)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        finite = torch.where(x.abs() <= PEAK, x, torch.where(x.abs() < float("inf"), x.sign() * PEAK, 0.0))
-        mel, frontend = self.frontend(finite, child_state(state, "frontend"))
+        mel, frontend = self.frontend(within_bounds(x), child_state(state, "frontend"))
         latent, layers = self.layers(mel, child_state(state, "layers"))
         return latent, prefixed("frontend", frontend) | prefixed("layers", layers)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from importlib.resources import as_file
 from pathlib import Path
 
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from codec.errors import CheckpointError
@@ -78,7 +76,15 @@ def load_averaged_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def load_released_weights(folder: Path) -> dict[str, Tensor]:
-    """Weights from the constants of encoder.onnx and decoder.onnx, under torch's names."""
+    """Weights from the constants of encoder.onnx and decoder.onnx, under torch's names. Raises CheckpointError."""
+    try:
+        # Here, because other codecs of the torch side need no onnx, and the extra `torch` does not bring it.
+        import onnx
+        from onnx import numpy_helper
+    except ModuleNotFoundError as error:
+        raise CheckpointError(
+            "Torch reads nano's released weights with the package onnx: pip install 'voxwire[export]'"
+        ) from error
     expected = set(Nano().state_dict())
     weights: dict[str, Tensor] = {}
     for half in HALVES:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
+from codec.audio.web.client import shown
 from gateway.sources.base import AudioBlock, AudioSource
-from gateway.sources.web.client import shown
 from gateway.sources.web.stream import PlayListFound
 
 __all__ = ["AddressSource"]

@@ -11,10 +11,10 @@ import urllib.parse
 from collections import deque
 from dataclasses import dataclass
 
-from gateway.errors import AddressError
+from codec.audio.web.client import ConnectionBroken, WebClient, WebResponse, shown
+from codec.audio.web.recorded import Retry
+from codec.errors import AddressError
 from gateway.sources.playlist import MAX_LIST_BYTES
-from gateway.sources.web.client import ConnectionBroken, WebClient, WebResponse, shown
-from gateway.sources.web.feed import Retry
 
 __all__ = ["HlsBytes", "MediaList", "choose_variant", "parse_media_list"]
 

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from codec import Resampler
 from codec.audio.decoders import ByteSource, FileDecoder, NotAudioError, open_ffmpeg_object
+from codec.audio.web.client import Aborted, ConnectionBroken, WebClient, WebResponse, shown
+from codec.audio.web.recorded import Patience, RecordedBytes, Retry
 from codec.checks import clean_samples
-from gateway.errors import AddressError, SourceError
+from codec.errors import AddressError
+from gateway.errors import SourceError
 from gateway.sources.base import AudioBlock
 from gateway.sources.playlist import MAX_LIST_BYTES, is_hls, is_list, remote_targets
-from gateway.sources.web.client import Aborted, ConnectionBroken, WebClient, WebResponse, shown
-from gateway.sources.web.feed import Patience, RadioBytes, RecordedBytes, Retry
+from gateway.sources.web.feed import RadioBytes
 from gateway.sources.web.hls import HlsBytes
 from gateway.sources.web.prefetch import Prefetch
 from protocol.untrusted import clean_text
@@ -67,7 +69,7 @@ class NetworkSource:
     lost connection that is made anew, and after a stall it goes on at what it sends now.
 
     live_content: take it for a radio though it does not say so. loop: a recording again and again. wait: for an
-    address that cannot be reached as long as it takes, else SourceError (exit 66) when it is opened, and after 60 s
+    address that cannot be reached as long as it takes, else AddressError (exit 66) when it is opened, and after 60 s
     without a byte later. stop: ends the waiting inside `__enter__`.
 
     Entering and `blocks` raise PlayListFound where the address holds a list.
@@ -98,7 +100,7 @@ class NetworkSource:
             patience = Patience(patience.timeout_s, float("inf"), patience.first_retry_s, patience.max_retry_s)
         self._clock = clock
         self._retry = Retry(patience, clock=clock)
-        self._client = WebClient(timeout_s=patience.timeout_s)
+        self._client = WebClient(timeout_s=patience.timeout_s, can_wait=True)
         self._buffer = Prefetch(int(PREFETCH_S * sample_rate), prime=int(PRIME_S * sample_rate))
         self._description = f"address {shown(address)}"
         self._counts = dict.fromkeys(("input_reconnects", "input_damaged_packets", "input_nonfinite_samples"), 0)

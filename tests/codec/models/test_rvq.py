@@ -76,3 +76,19 @@ def test_split_stacks_quantise_the_same_latent_and_add_up() -> None:
 def test_codes_without_a_layer_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one layer"):
         SplitResidualQuantizer([quantizer(1)]).decode(torch.zeros(1, 0, 3, dtype=torch.int64))
+
+
+def test_entries_that_are_written_anew_are_searched_as_they_are() -> None:
+    """What is kept of the codebooks between two searches goes when they change, in place or as another tensor."""
+    stack = quantizer(2).eval()
+    latent = torch.randn(1, 6, 9)
+    for turn in range(3):
+        changed = torch.randn_like(stack.codebooks) * (1.0 + torch.arange(64.0)[:, None])
+        if turn == 1:
+            stack.codebooks = changed
+        else:
+            with torch.inference_mode():
+                stack.codebooks.copy_(changed)
+        residual = stack.project(latent)[0]
+        distance = torch.cdist(residual, stack.codebooks[0])
+        assert torch.equal(stack.encode(latent)[0, 0], distance.argmin(dim=-1))

@@ -1,15 +1,16 @@
-"""What every streaming layer, and both halves of nano, must do. Each test meets every subject of the list."""
+"""What every streaming layer, and both halves of both codecs, must do. Each test meets every subject of the list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
 
 from codec.errors import FrameSizeError
-from codec.models.half import EncoderHalf
+from codec.models.half import EncoderHalf, Quantizer
 from codec.models.layers import (
     CausalConv1d,
     CausalConvTranspose1d,
@@ -18,12 +19,16 @@ from codec.models.layers import (
     StreamingModule,
     StreamingSequential,
     WindowedAttention,
+    attend_to_everything,
     child_state,
     prefixed,
 )
 from codec.models.nano import Nano, NanoConfig
 from codec.models.nano.blocks import AttentionBlock, ConvNeXtBlock
 from codec.models.nano.frontend import LogMel
+from codec.models.qwen3 import Qwen3Config, Qwen3Tokenizer
+from codec.models.qwen3.lively import lively_weights, small_document
+from codec.models.qwen3.weights import build
 
 SMALL = NanoConfig(
     widths=(32, 32, 64, 64),
@@ -42,13 +47,25 @@ def small_nano() -> Nano:
     return model
 
 
-class Latents(StreamingModule):
-    """nano's encoder up to what is quantised: continuous, so that it can be compared by value."""
+@cache
+def small_release() -> tuple[Qwen3Config, dict[str, Tensor]]:
+    """The configuration and the weights of a narrow qwen3-12hz."""
+    config = Qwen3Config.from_dict(small_document())
+    return config, lively_weights(config)
 
-    def __init__(self) -> None:
+
+def small_qwen3() -> Qwen3Tokenizer:
+    """A qwen3-12hz of toy size, with weights of its own."""
+    config, weights = small_release()
+    return build(config, {name: tensor.clone() for name, tensor in weights.items()})
+
+
+class Latents(StreamingModule):
+    """An encoder up to what is quantised: continuous, so that it can be compared by value."""
+
+    def __init__(self, encoder: StreamingModule, quantizer: Quantizer) -> None:
         super().__init__()
-        model = small_nano()
-        self.both = EncoderHalf(model.encoder, model.quantizer)
+        self.both = EncoderHalf(encoder, quantizer)
 
     def initial_state(self, batch_size: int) -> State:
         return self.both.initial_state(batch_size)
@@ -56,6 +73,16 @@ class Latents(StreamingModule):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         (_, latents), after = self.both(x, state)
         return latents.transpose(1, 2), after
+
+
+def nano_latents() -> Latents:
+    model = small_nano()
+    return Latents(model.encoder, model.quantizer)
+
+
+def qwen3_latents() -> Latents:
+    model = small_qwen3()
+    return Latents(model.encoder, model.encoder_quantizer)
 
 
 class Decoding(StreamingModule):
@@ -110,8 +137,10 @@ SUBJECTS: dict[str, Subject] = {
     "ConvNeXt block": (lambda: ConvNeXtBlock(8, kernel_size=7, expansion=2), 8, 1, 1),
     "attention block": (lambda: AttentionBlock(8, head_dim=4, window=6), 8, 1, 1),
     "sequence": (lambda: StreamingSequential(CausalConv1d(4, 4, 3), torch.nn.GELU(), CausalConv1d(4, 4, 3)), 4, 1, 1),
-    "nano encoder": (Latents, None, SMALL.frame_size, 1),
+    "nano encoder": (nano_latents, None, SMALL.frame_size, 1),
     "nano decoder": (Decoding, SMALL.codebook_dim, 1, SMALL.frame_size),
+    "qwen3 encoder": (qwen3_latents, None, 1920, 1),
+    "qwen3 decoder": (lambda: small_qwen3().decoder, 32, 1, 1920),
 }
 Made = tuple[StreamingModule, Callable[[int, int], Tensor], int, int]
 """A layer in evaluation mode, a maker of inputs (rows, steps), and its samples of a step, in and out."""
@@ -125,10 +154,11 @@ def subject(request: pytest.FixtureRequest) -> Made:
     build, channels, step_in, step_out = SUBJECTS[request.param]
     torch.manual_seed(7)
     layer = build().eval()
-    for parameter in layer.parameters():
-        parameter.requires_grad_(False)
-        # Norms begin at one and scales nearly at zero: with noise on top, every weight has a say.
-        parameter.add_(0.1 * torch.randn_like(parameter))
+    layer.requires_grad_(False)
+    if not request.param.startswith("qwen3"):  # whose weights are lively as they are
+        for parameter in layer.parameters():
+            # Norms begin at one and scales nearly at zero: with noise on top, every weight has a say.
+            parameter.add_(0.1 * torch.randn_like(parameter))
 
     def make(rows: int, steps: int) -> Tensor:
         shape = (rows, steps * step_in) if channels is None else (rows, channels, steps * step_in)
@@ -255,6 +285,32 @@ def test_kernels_that_would_leave_holes_are_refused() -> None:
         CausalConvTranspose1d(2, 2, 2, stride=3)
     with pytest.raises(ValueError, match="multiple of the hop"):
         OverlapAdd(size=5, hop=2)
+    with pytest.raises(ValueError, match="nothing to attend to"):
+        WindowedAttention(8, num_heads=2, head_dim=4, window=1)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        CausalConv1d(4, 6, 5),
+        CausalConv1d(4, 6, 4, stride=2, bias=False, start="replicate"),
+        CausalConvTranspose1d(4, 6, 6, stride=3),
+        CausalConvTranspose1d(4, 6, 9, stride=3, bias=False),
+        CausalConvTranspose1d(4, 6, 2, stride=2),
+    ],
+    ids=str,
+)
+def test_a_product_is_the_convolution_that_it_stands_for(
+    layer: StreamingModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU torch multiplies matrices; in a graph, and so in every export, the same layers are convolutions."""
+    x = torch.randn(2, 4, 10)
+    product, state = layer(x, layer.initial_state(2))
+    monkeypatch.setattr("codec.models.layers.conv._on_cpu", lambda _: False)
+    convolution, same = layer(x, layer.initial_state(2))
+    torch.testing.assert_close(product, convolution, atol=1e-5, rtol=0)
+    for name, value in state.items():
+        torch.testing.assert_close(value, same[name], atol=1e-5, rtol=0)
 
 
 def test_attention_forgets_what_is_older_than_its_window() -> None:
@@ -265,3 +321,48 @@ def test_attention_forgets_what_is_older_than_its_window() -> None:
     changed[:, 0] += 1.0
     moved = (layer.offline(changed) - layer.offline(x)).abs().amax(dim=(0, 2)) > 1e-6
     assert moved.tolist() == [True] * 5 + [False] * 7
+
+
+def test_attention_without_a_window_forgets_nothing_in_chunks_or_at_once() -> None:
+    torch.manual_seed(3)
+    windowed = WindowedAttention(8, num_heads=2, head_dim=4, window=5)
+    x = torch.randn(2, 12, 8)
+    within = windowed.offline(x)
+    attend_to_everything(windowed)
+    layer = TimeFirst(windowed)
+    whole = layer.offline(x.transpose(1, 2))
+    torch.testing.assert_close(whole.transpose(1, 2)[:, :5], within[:, :5], atol=TOLERANCE, rtol=0)
+    assert float((whole.transpose(1, 2) - within)[:, 5:].detach().abs().amin(dim=(0, 2)).max()) > 1e-4
+    for sizes in ([1], [5, 1, 3], [11, 1]):
+        torch.testing.assert_close(in_chunks(layer, x.transpose(1, 2), 1, sizes), whole, atol=TOLERANCE, rtol=0)
+
+
+def test_rows_without_a_window_stand_at_different_places_and_are_reset_alone() -> None:
+    torch.manual_seed(3)
+    layer = WindowedAttention(8, num_heads=2, head_dim=4, window=None)
+    x = torch.randn(2, 12, 8)
+    whole = layer.offline(x)
+    state = layer.initial_state(2)
+    # Row 0 hears all of x; row 1 hears its beginning, is left out, begins anew, and goes on from there.
+    for first, last, active, reset in (
+        (0, 3, True, False),
+        (3, 8, False, False),
+        (8, 9, True, True),
+        (9, 12, True, False),
+    ):
+        chunk = x[:, first:last].clone()
+        if not active:
+            chunk[1] = float("nan")
+        y, state = layer.step(chunk, state, active=torch.tensor([True, active]), reset=torch.tensor([False, reset]))
+        torch.testing.assert_close(y[0], whole[0, first:last], atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(y[1:], layer.offline(x[1:, 8:])[:, 1:], atol=TOLERANCE, rtol=0)
+    assert state["valid"].tolist() == [12, 4]
+
+
+def test_a_state_without_a_window_is_no_longer_than_its_oldest_row() -> None:
+    layer = WindowedAttention(8, num_heads=2, head_dim=4, window=None)
+    state = layer.initial_state(2)
+    for _ in range(3):
+        _, state = layer.step(torch.randn(2, 6, 8), state, active=all_rows(True), reset=all_rows(True))
+        _, state = layer.step(torch.randn(2, 2, 8), state, active=all_rows(True), reset=all_rows(False))
+    assert state["keys"].shape[2] == 8

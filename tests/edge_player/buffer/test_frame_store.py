@@ -67,3 +67,10 @@ def test_dropping_what_waits_keeps_the_memory_and_clearing_does_not() -> None:
     assert store.was_given_out(7, 0)
     store.clear()
     assert not store.was_given_out(7, 0)
+
+
+def test_a_frame_is_here_when_all_of_its_tiers_are() -> None:
+    store = filled(5)
+    assert store.has(5, (0,))
+    assert not store.has(5, (0, 1))
+    assert not store.has(6, (0,))

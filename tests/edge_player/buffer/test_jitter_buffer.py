@@ -450,3 +450,50 @@ def test_every_frame_due_is_accounted_for_whatever_comes(
         assert buffer.due_frames == ready + lost + buffer.stats.skipped_frames
     lost -= buffer.end(last_frame)
     assert buffer.due_frames == ready + lost + buffer.stats.skipped_frames
+
+
+def test_frames_that_are_here_may_be_taken_before_they_are_due(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=1.2, frames_per_packet=5)
+    buffer.insert(make_packet(0, 5), 0.0)
+    assert buffer.pull_ahead(1) == [], "not before the first one was due"
+    assert isinstance(buffer.pull(1.2), Ready)
+    assert [item.frame_index for item in buffer.pull_ahead(3)] == [1, 2, 3]
+    assert buffer.pull_ahead(2) == [], "one is here, two were wanted"
+    assert (buffer.due_frames, buffer.next_frame) == (4, 4)
+    assert buffer.insert(make_packet(0, 5), 1.25) is InsertResult.DUPLICATE
+    assert buffer.insert(make_packet(5, 5), 1.3) is InsertResult.ACCEPTED
+    assert [item.frame_index for item in buffer.pull_ahead(2)] == [4, 5]
+
+
+def test_a_frame_that_lacks_a_tier_is_not_taken_early(make_packet: MakePacket) -> None:
+    config = JitterConfig(frame_duration_s=FRAME_S, playout_delay_s=0.5)
+    buffer = JitterBuffer(config, TierMap([Tier(0, 2), Tier(2, 2)], num_layers=4))
+    for frame in range(3):
+        buffer.insert(make_packet(frame, layers=2), 0.0, tier=0)
+    assert isinstance(buffer.pull(0.5), Ready)
+    assert buffer.pull_ahead(1) == []
+    buffer.insert(make_packet(1, layers=2), 0.51, tier=1)
+    (early,) = buffer.pull_ahead(1)
+    assert (early.frame_index, int((early.codes >= 0).sum())) == (1, 4)
+
+
+def test_nothing_is_taken_early_behind_a_loss_at_the_live_edge_or_past_the_end(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer()
+    fill(buffer, make_packet, range(1))
+    assert isinstance(buffer.pull(0.16), Ready)
+    assert isinstance(buffer.pull(0.24), Lost)
+    buffer.insert(make_packet(2, 2), 0.25)
+    assert buffer.pull_ahead(1) == []
+    assert isinstance(buffer.pull(0.32), Ready)
+    buffer.end(3)
+    assert buffer.pull_ahead(2) == []
+    assert len(buffer.pull_ahead(1)) == 1
+    full = make_buffer()
+    full.insert(make_packet(0), 0.0)
+    assert isinstance(full.pull(0.16), Ready)
+    full.insert(make_packet(1, full.config.capacity_frames + 1), 0.17)
+    assert full.pull_ahead(1) == []

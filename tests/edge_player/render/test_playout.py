@@ -14,8 +14,7 @@ from edge_player.buffer.capture_clock import CaptureClock
 from edge_player.buffer.jitter_buffer import JitterConfig
 from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.intake.tiers import TierMap
-from edge_player.render.decoder import PRIME_FRAMES
-from edge_player.render.playout import Playout
+from edge_player.render.playout import PRIME_FRAMES, STEPS_AT_ONCE, Playout
 from edge_player.render.ring import PcmRing
 from edge_player.render.volume import Volume
 from protocol.packet import TokenPacket
@@ -25,17 +24,38 @@ FRAME_S, FRAME, RATE, EPOCH = 0.08, 1280, 16000, 0x1234_5678_9ABC_DE05
 
 
 class Bench:
-    """A play-out with a sink that takes 10 ms at a time, all on one clock."""
+    """A play-out with a sink that takes 10 ms at a time, all on one clock.
 
-    def __init__(self, decoder: Any, *, sink_rate: int = RATE, delay_s: float = 0.16) -> None:
+    `step_s`: what the play-out is told of its decoder, by frames a step.
+    """
+
+    def __init__(
+        self,
+        decoder: Any,
+        *,
+        sink_rate: int = RATE,
+        delay_s: float = 0.16,
+        frames_per_step: int = 1,
+        step_s: Callable[[int], float] = lambda frames: 0.0,
+    ) -> None:
         self.now = 100.0
         self.sink_rate = sink_rate
         self.delay_s = delay_s
         self.timeline = Timeline(on_switch=lambda plan: self.playout.switch(plan))
-        capacity = Playout.ring_capacity(frame_duration_s=FRAME_S, sink_rate=sink_rate, lead_s=0.03)
+        lead_s = 0.03 + max(step_s(1), step_s(frames_per_step))
+        capacity = Playout.ring_capacity(
+            frame_duration_s=FRAME_S, sink_rate=sink_rate, lead_s=lead_s, frames_per_step=frames_per_step
+        )
         self.ring = PcmRing(capacity)
         self.playout = Playout(
-            self.timeline, decoder, self.ring, sink_rate=sink_rate, lead_s=0.03, utc=lambda: self.now
+            self.timeline,
+            decoder,
+            self.ring,
+            sink_rate=sink_rate,
+            lead_s=0.03,
+            step_s=step_s,
+            frames_per_step=frames_per_step,
+            utc=lambda: self.now,
         )
         self.heard: list[NDArray[np.float32]] = []
 
@@ -100,14 +120,36 @@ def test_the_first_frame_of_an_epoch_is_decoded_exactly_and_not_faded(
     assert decoder.resets == 1
 
 
-def test_a_late_joiner_is_primed_unheard_and_fades_in(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
+def test_a_late_joiner_hears_nothing_until_true_frames_have_primed_the_decoder(
+    bench: Bench, make_packet: MakePacket, decoder: Any, code: Callable[[int], int]
+) -> None:
     bench.open()
-    heard = bench.run(0.5, live(make_packet, [500, 501]))
-    first_codes = decoder.decoded[: PRIME_FRAMES + 1]
-    assert first_codes == [100 + 500 % 800] * (PRIME_FRAMES + 1)
+    frames = list(range(500, 510))
+    bench.timeline.end(EPOCH, 509)
+    heard = bench.run(1.2, live(make_packet, frames))
+    assert decoder.decoded == [code(frame) for frame in frames], "it was fed the stream and nothing else"
     start = int(np.flatnonzero(heard)[0])
-    assert heard[start] < level(100 + 500) / 10
-    assert heard[start + 200] == pytest.approx(level(100 + 500))
+    assert start == pytest.approx((0.16 + PRIME_FRAMES * FRAME_S) * RATE, abs=RATE * 0.011)
+    assert heard[start] < level(code(504)) / 10
+    assert heard[start + 200] == pytest.approx(level(code(504)))
+    total = bench.timeline.totals()
+    assert (total.due, total.played, total.comfort) == (10, 10 - PRIME_FRAMES, PRIME_FRAMES)
+    assert bench.playout.stats.frames_primed == PRIME_FRAMES
+
+
+def test_a_loss_while_the_decoder_is_primed_is_not_heard_either(
+    bench: Bench, make_packet: MakePacket, decoder: Any, code: Callable[[int], int]
+) -> None:
+    bench.open()
+    frames = [500, 501, 503, 504, 505, 506]
+    bench.timeline.end(EPOCH, 506)
+    heard = bench.run(1.2, live(make_packet, frames))
+    assert decoder.decoded == [code(frame) for frame in (500, 501, 501, 503, 504, 505, 506)]
+    start = int(np.flatnonzero(heard)[0])
+    assert heard[start + 200] == pytest.approx(level(code(505)))
+    total = bench.timeline.totals()
+    assert (total.played, total.concealed, total.comfort) == (2, 0, 5)
+    assert total.balanced
 
 
 def test_a_loss_is_concealed_then_silent_and_every_frame_is_accounted_for(
@@ -133,9 +175,11 @@ def test_a_loss_is_concealed_then_silent_and_every_frame_is_accounted_for(
 
 def test_after_a_long_gap_the_decoder_is_reset_and_primed(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
     bench.open()
-    bench.run(4.0, live(make_packet, [0, 1, 2, *range(30, 33)]))
+    heard = bench.run(4.0, live(make_packet, [0, 1, 2, *range(30, 40)]))
     assert decoder.resets == 2
-    assert decoder.decoded.count(130) == PRIME_FRAMES + 1
+    assert bench.playout.stats.frames_primed == PRIME_FRAMES
+    assert heard[round((0.16 + 36.5 * FRAME_S) * RATE)] == pytest.approx(level(136))
+    assert not heard[round((0.16 + 29 * FRAME_S) * RATE) : round((0.16 + 33.5 * FRAME_S) * RATE)].any()
 
 
 def test_a_new_epoch_starts_the_decoder_afresh(bench: Bench, make_packet: MakePacket, decoder: Any) -> None:
@@ -232,3 +276,75 @@ def test_the_volume_is_heard_and_the_ring_is_full_as_ever(decoder: Any, make_pac
     arrivals = live(make_packet, list(range(5)))
     np.testing.assert_allclose(soft.run(0.8, arrivals), 0.125 * loud.run(0.8, arrivals), atol=1e-7)
     assert soft.ring.underruns == 0
+
+
+def decode_times(frames: int) -> float:
+    """A slow board: 50 ms for one frame, 80 ms for four at once."""
+    return 0.05 if frames == 1 else 0.08
+
+
+def test_the_ring_is_kept_so_full_that_the_sound_lasts_while_a_frame_is_decoded(
+    decoder: Any, make_packet: MakePacket
+) -> None:
+    bench = Bench(decoder, step_s=lambda frames: 0.04)
+    bench.open()
+    bench.timeline.insert(make_packet(0), bench.now)
+    due = bench.playout.step(bench.now)
+    assert due == pytest.approx(bench.now + 0.16)
+    assert bench.playout.step(bench.now + 0.16) == pytest.approx(bench.now + 0.16 + FRAME_S - 0.03 - 0.04)
+
+
+def test_frames_that_came_in_time_are_decoded_several_at_once(
+    decoder: Any, make_packet: MakePacket, code: Callable[[int], int]
+) -> None:
+    several = Bench(decoder, delay_s=1.2, frames_per_step=4, step_s=decode_times)
+    several.open()
+    several.timeline.end(EPOCH, 39)
+    arrivals = {40 * index: make_packet(5 * index, 5) for index in range(8)}
+    heard = several.run(5.0, arrivals)
+    assert sum(decoder.steps) == 40
+    assert decoder.steps.count(4) >= 9
+    first = int(np.flatnonzero(heard)[0])
+    expected = np.repeat([level(code(frame)) for frame in range(40)], FRAME)
+    np.testing.assert_allclose(heard[first : first + 40 * FRAME], expected, atol=1e-6)
+    assert first == pytest.approx(1.2 * RATE, abs=RATE * 0.011), "the sound came later than with one frame a step"
+    assert several.ring.underruns == 0
+    latency = several.playout.stats.latency_ms.snapshot()
+    assert latency.p95 - latency.p50 < 1.0, "a frame of a step has its own latency"
+
+
+def test_nothing_is_called_lost_early_because_several_frames_are_decoded_at_once(
+    decoder: Any, make_packet: MakePacket, code: Callable[[int], int]
+) -> None:
+    """Each frame comes 30 ms before it is due, far later than a step of four would want it."""
+    bench = Bench(decoder, delay_s=0.16, frames_per_step=4, step_s=lambda frames: 0.01 * frames)
+    bench.open()
+    bench.timeline.end(EPOCH, 29)
+    late = {8 * frame + (0 if frame == 0 else 9): make_packet(frame) for frame in range(30)}
+    heard = bench.run(3.5, late)
+    assert bench.timeline.totals().played == 30
+    assert bench.ring.underruns == 0
+    assert heard[np.flatnonzero(heard)[-1]] == pytest.approx(level(code(29)), abs=1e-3)
+
+
+def test_several_frames_a_step_stop_at_a_hole_and_at_the_end(decoder: Any, make_packet: MakePacket) -> None:
+    bench = Bench(decoder, delay_s=1.2, frames_per_step=4)
+    bench.open()
+    bench.timeline.end(EPOCH, 17)
+    bench.timeline.insert(make_packet(0, 6), bench.now)
+    bench.timeline.insert(make_packet(7, 11), bench.now)
+    bench.run(4.0)
+    total = bench.timeline.totals()
+    assert (total.due, total.played, total.concealed) == (18, 17, 1)
+
+
+def test_a_decoder_that_is_too_slow_gives_messages_their_turn(
+    decoder: Any, make_packet: MakePacket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sink empties the ring while each frame is decoded: without a bound `step` would never come back."""
+    bench = Bench(decoder, delay_s=0.0)
+    bench.open()
+    bench.timeline.insert(make_packet(0, 10), bench.now)
+    monkeypatch.setattr(bench.ring, "write", len)
+    assert bench.playout.step(bench.now) == bench.now
+    assert len(decoder.decoded) == STEPS_AT_ONCE

@@ -60,7 +60,7 @@ def test_speech_said_into_the_microphone_comes_out_of_the_loudspeaker_in_time(ro
     assert played["sink_lost"] == 0, played
     # A machine busy with other tests may hold a process up for longer than its buffers last; benchmarks.soak is strict.
     assert played["underrun_samples"] <= 0.01 * RATE_HZ * FRAME_S * played["frames_due"], played
-    assert played["frames_played"] >= 0.95 * played["frames_due"] > 0, played
+    assert played["frames_played"] + played["frames_primed"] >= 0.95 * played["frames_due"] > 0, played
 
 
 def test_a_headset_that_is_pulled_out_and_put_back_is_used_again_by_both_ends(room: VirtualRoom, ends: Ends) -> None:

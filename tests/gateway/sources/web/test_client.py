@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.errors import AddressError
-from gateway.sources.web.client import Aborted, WebClient, is_address, shown
+from codec.audio.web.client import Aborted, WebClient, is_address, shown
+from codec.errors import AddressError
 from gateway.sources.web.stream import NetworkSource
 from tests.gateway.sources.web_server import RATE, WebServer, file_of, radio_of, wav_bytes
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import AddressError
+from codec.errors import AddressError
 from gateway.sources.web.hls import choose_variant, parse_media_list
 
 HERE = "https://host/live/index.m3u8"

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 from benchmarks.harness import Cell, describe_machine, parse_options, pin_to_core, report
 from codec.audio.reader import read_audio
 from codec.files.discovery import AUDIO_SUFFIXES, Found, find_inputs
-from codec.files.encode_folder import FolderOptions, encode_folder
+from codec.files.encode_folder import encode_folder
+from codec.files.folder import FolderOptions
 from codec.files.frame_source import FrameSource
 from codec.formats.kinds import FORMATS
 from codec.formats.lmdb_cache import CacheReader

@@ -19,7 +19,7 @@ from codec.errors import EXIT_FAILURE, CodecError, TokenFileError
 from codec.files.convert import decode_file
 from codec.files.decode_folder import decode_folder, first_codec
 from codec.files.discovery import Found, find_inputs, is_one_file, output_places
-from codec.files.encode_folder import FolderOptions
+from codec.files.folder import FolderOptions
 from codec.files.whole_file import make_folder
 from codec.formats.kinds import SUFFIXES
 from codec.formats.recordings import TokenRecording, recordings_of

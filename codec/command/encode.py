@@ -20,7 +20,8 @@ from codec.command.report import Outcome
 from codec.errors import EXIT_FAILURE
 from codec.files.convert import encode_file
 from codec.files.discovery import AUDIO_SUFFIXES, find_inputs, is_one_file, output_places
-from codec.files.encode_folder import FolderOptions, encode_folder
+from codec.files.encode_folder import encode_folder
+from codec.files.folder import FolderOptions
 from codec.files.whole_file import make_folder
 from codec.formats.kinds import FORMATS, format_by_name
 from codec.load import device_of, load_encoder

@@ -11,8 +11,7 @@ from codec.audio.wav import HEADER_BYTES
 from codec.errors import CodecError, TokenFileError
 from codec.files.decode_job import DecodeJob
 from codec.files.discovery import AUDIO_SUFFIXES, Found, output_places, safe_place
-from codec.files.encode_folder import FolderOptions
-from codec.files.folder import FolderRun, Summary
+from codec.files.folder import FolderOptions, FolderRun, Summary
 from codec.files.rows import decode_rows
 from codec.files.whole_file import make_folder
 from codec.formats.kinds import SUFFIXES

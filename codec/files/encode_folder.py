@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from codec.audio.web.client import shown
 from codec.errors import CodecError
 from codec.files.discovery import AUDIO_SUFFIXES, Found, output_places
 from codec.files.encode_job import EncodeJob
-from codec.files.folder import FolderRun, Summary
+from codec.files.folder import FolderOptions, FolderRun, Summary
 from codec.files.rows import encode_rows
 from codec.files.whole_file import make_folder
 from codec.formats.base import TokenSink
@@ -21,16 +20,6 @@ from codec.formats.lmdb_writer import CacheWriter
 from codec.formats.recordings import open_tokens
 from codec.session import Encoder
 from codec.spec import CodecSpec
-
-
-@dataclass(frozen=True, slots=True)
-class FolderOptions:
-    """How many recordings run side by side (`rows`), how many layers are kept (None: all), whether what is done already
-    is done again (`force`)."""
-
-    rows: int = 1
-    layers: int | None = None
-    force: bool = False
 
 
 def encode_folder(

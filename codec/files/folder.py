@@ -14,6 +14,16 @@ _OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno
 """Faults of one name. Any other that keeps a file from being written, a full disk say, would meet all that follow."""
 
 
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """How many recordings run side by side (`rows`), how many layers are kept (None: all), whether what is done already
+    is done again (`force`)."""
+
+    rows: int = 1
+    layers: int | None = None
+    force: bool = False
+
+
 @dataclass(slots=True)
 class Summary:
     """What became of many recordings. `skipped` were done before; `failures`: {"file", "error"} of each.

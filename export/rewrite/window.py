@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from codec.models.layers import State, StreamingModule, StreamingSequential, child_state, prefixed
+from codec.models.layers.attention import turned
 from codec.models.qwen3.transformer import GeluNetwork, TransformerBlock
 from export.rewrite.rows import RowProduct, layer_norm
 
@@ -69,10 +70,8 @@ class BlockRows(StreamingModule):
     def _attend(self, x: Tensor, state: State, shared: Step) -> tuple[Tensor, State]:
         batch, length, heads = x.shape[0], x.shape[1], self.num_heads
         parts = self.enter(x).reshape(batch, length, 3 * heads, self.head_dim).transpose(1, 2)
-        turned, values = parts[:, : 2 * heads], parts[:, 2 * heads :]
-        low, high = turned.chunk(2, dim=-1)
-        turned = torch.cat([low * shared.cosine - high * shared.sine, high * shared.cosine + low * shared.sine], dim=-1)
-        query, keys = turned[:, :heads], turned[:, heads:]
+        values = parts[:, 2 * heads :]
+        query, keys = turned(parts[:, : 2 * heads], shared.cosine, shared.sine).chunk(2, dim=1)
         keys = torch.cat([state["keys"], keys], dim=2)
         values = torch.cat([state["values"], values], dim=2)
         weights = (query @ keys.transpose(-1, -2) + shared.mask).softmax(dim=-1)

@@ -14,7 +14,12 @@ def rotate(x: Tensor, *, first: int, theta: float) -> Tensor:
     frequency = theta ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
     position = torch.arange(first, first + x.shape[-2], device=x.device, dtype=torch.float32)
     angle = position[:, None] * frequency
-    cos, sin = angle.cos(), angle.sin()
+    return turned(x, angle.cos(), angle.sin())
+
+
+def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x [..., D] by angles whose cosines and sines are [..., D / 2]: entry i of its first half with i of its second."""
+    half = x.shape[-1] // 2
     low, high = x[..., :half], x[..., half:]
     return torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1)
 

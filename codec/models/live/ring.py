@@ -10,6 +10,7 @@ from torch import Tensor
 from codec.errors import CodecError
 from codec.models.half import CodecHalf
 from codec.models.layers import State, StreamingModule, WindowedAttention
+from codec.models.layers.attention import turned
 
 IN_PLACE = ("ring_keys", "ring_values")
 """Last words of the names of states that a step writes to where they are."""
@@ -61,10 +62,10 @@ class RingAttention(StreamingModule):
         turn = self._turn(at)
         head = torch.arange(self.num_heads, device=x.device)
         places = (rows[:, None, None], head[:, None], (at % self.size)[:, None])
-        keys.index_put_(places, _turned(self._heads(self.key(x)), turn))
+        keys.index_put_(places, turned(self._heads(self.key(x)), *turn))
         values.index_put_(places, self._heads(self.value(x)))
         keys, values = keys.index_select(0, rows), values.index_select(0, rows)
-        score = _turned(self._heads(self.query(x)), turn) @ keys.transpose(-1, -2) * self.head_dim**-0.5
+        score = turned(self._heads(self.query(x)), *turn) @ keys.transpose(-1, -2) * self.head_dim**-0.5
         # What a later step of this chunk wrote counts as nearly `size` steps old, which no window reaches.
         age = (at[..., None] - torch.arange(self.size, device=x.device)) % self.size
         seen = (age < self.window) & (age <= at[..., None])
@@ -79,13 +80,6 @@ class RingAttention(StreamingModule):
         """Cosine and sine of the rotary angles at positions [B, T], [B, 1, T, head_dim / 2] each."""
         angle = at[:, None, :, None] * self.frequency
         return angle.cos().float(), angle.sin().float()
-
-
-def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary position embedding (Su et al., 2021, halves convention) of x [B, H, T, head_dim]."""
-    cos, sin = turn
-    low, high = x.chunk(2, dim=-1)
-    return torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1)
 
 
 def with_rings(half: CodecHalf) -> CodecHalf:

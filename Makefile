@@ -4,6 +4,8 @@
 #   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=1800 how long `make soak` does
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
+#   SPEECH=DIR                   which recordings `make quality` scores on;  QUALITY_ARGS='--layers 4,16' more words for it
+#   LISTEN_ARGS='--port 9000'    more words for `make listen`
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -12,17 +14,22 @@ DEMO_OUT ?= voxwire-demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SPEECH ?=
+QUALITY_ARGS ?=
+LISTEN_ARGS ?=
 ROOM_TIMES ?= 1
 SOAK_SECONDS ?= 1800
 BIN := $(VENV)/bin
 export VENV
 
+# The codecs that ours is compared with.
+CODEC_PACKAGES := opus-tools codec2 speex
 # Brokers to test against, the sound library, and a sound card that needs no hardware.
-TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
+TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins $(CODEC_PACKAGES)
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 room soak oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -44,6 +51,13 @@ check: lint ## lint, and the tests that take a second
 
 bench: system-packages $(VENV)/.installed-dev ## the figures of docs/benchmarks.md, on an idle machine
 	scripts/bench.sh
+
+quality: $(VENV)/.installed-compare ## our codec beside Opus, Codec2 and Speex on the same speech: table, plot and JSON
+	@scripts/debian-packages.sh $(CODEC_PACKAGES) || true
+	$(BIN)/python -m benchmarks.quality $(if $(SPEECH),--speech $(SPEECH)) --plot docs/images/quality.png $(QUALITY_ARGS)
+
+listen: $(VENV)/.installed-dev ## a blind comparison in a browser; the answers are kept as lines of JSON
+	$(BIN)/python -m benchmarks.listening serve $(LISTEN_ARGS)
 
 room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone, out of a virtual loudspeaker, ROOM_TIMES times
 	@set -e; for turn in $$(seq $(ROOM_TIMES)); do echo "==> $$turn of $(ROOM_TIMES)"; \
@@ -73,6 +87,11 @@ $(VENV)/.installed-demo: $(INSTALL_INPUTS)
 $(VENV)/.installed-dev: $(INSTALL_INPUTS)
 	@scripts/venv.sh $(RUNTIME),dev
 	@touch $@ $(VENV)/.installed-demo
+
+# PESQ and the speaker score: they are built from source, which nothing else here is.
+$(VENV)/.installed-compare: $(INSTALL_INPUTS)
+	@scripts/venv.sh $(RUNTIME),dev,compare
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-dev
 
 # Not made again with each new .venv: it reads that one's packages in place.
 $(VENV)-oracle/.installed: scripts/oracle.sh scripts/oracle.txt | $(VENV)/.installed-dev

@@ -35,6 +35,7 @@ NEW_STATE_PREFIX = "new_"
 """State `x` goes in as `x` and comes out as `new_x`."""
 
 _TENSOR_TYPES = {
+    "float64": "tensor(double)",
     "float32": "tensor(float)",
     "float16": "tensor(float16)",
     "int64": "tensor(int64)",

@@ -23,7 +23,12 @@ CALIBRATION_STEP = 5
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value of each tensor, zero always among them."""
 
-_NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+_NUMPY_TYPES = {
+    "tensor(double)": np.float64,
+    "tensor(float)": np.float32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
 
 
 class StreamedCalibration(CalibrationDataReader):  # type: ignore[misc]

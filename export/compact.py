@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from codec.models.spectral import analysis_factors, fourier_tables, synthesis_factors
+from codec.models.spectral import analysis_factors, folded, fourier_tables
 from codec.spec import CodecSpec
 from export.errors import ExportError
 from export.wrappers import StatefulGraph
@@ -25,6 +25,8 @@ WEIGHT_PREFIX = "side."
 """What the exporter puts before the names of our parameters."""
 TRANSPOSED = ".transposed"
 """Ending of the stored name of a matrix whose rows and columns are exchanged (ONNX multiplies from the left)."""
+TABLE = "codebooks"
+"""Ending of the names of tables of entries: buffers, and learned all the same."""
 HALF = ".float16"
 """Ending of the stored name of a weight kept as float16."""
 
@@ -37,7 +39,7 @@ def stores_half(spec: CodecSpec) -> bool:
 def _sources(graph: StatefulGraph) -> dict[str, torch.Tensor]:
     """The learned weights by name."""
     parameters = {name: parameter.detach() for name, parameter in graph.named_parameters()}
-    return parameters | {name: buffer for name, buffer in graph.named_buffers() if name.endswith("codebooks")}
+    return parameters | {name: buffer for name, buffer in graph.named_buffers() if name.endswith(TABLE)}
 
 
 def require_half(graph: StatefulGraph) -> None:
@@ -92,18 +94,22 @@ def name_weights(model: onnx.ModelProto, graph: StatefulGraph) -> None:
 
 
 def _source_of(name: str, values: NDArray[np.float32], sources: dict[str, torch.Tensor]) -> str | None:
-    """Name of the weight that an initializer is, by name or, where the exporter folded a transposition, by value."""
+    """Name of the weight that an initializer is, by name or, where the exporter gave it another, by value.
+
+    It does so where it folds a transposition, and of a table that is looked up one that changes nothing.
+    """
     if name in sources:
         return name
-    if values.ndim == 2:
-        for candidate, source in sources.items():
-            if source.shape == values.shape[::-1] and np.array_equal(source.numpy().T, values):
-                return candidate + TRANSPOSED
+    for candidate, source in sources.items():
+        if candidate.endswith(TABLE) and source.shape == values.shape and np.array_equal(source.numpy(), values):
+            return candidate
+        if values.ndim == 2 and source.shape == values.shape[::-1] and np.array_equal(source.numpy().T, values):
+            return candidate + TRANSPOSED
     return None
 
 
 def build_fourier_matrices(model: onnx.ModelProto, graph: StatefulGraph) -> None:
-    """Replace the fixed Fourier matrices by the few numbers they are made of (`codec.models.spectral`)."""
+    """Replace the folded Fourier matrix of analysis by the few numbers it is made of (`codec.models.spectral`)."""
     nodes: list[NodeProto] = []
     added: list[TensorProto] = []
     for name, buffer in graph.named_buffers():
@@ -121,27 +127,19 @@ def build_fourier_matrices(model: onnx.ModelProto, graph: StatefulGraph) -> None
 
 
 def _fourier_nodes(name: str, matrix: torch.Tensor) -> tuple[list[NodeProto], list[TensorProto]]:
-    analysis = matrix.shape[0] < matrix.shape[1]
-    size = min(matrix.shape)
-    if analysis:
-        samples, bins = analysis_factors(size)
-    else:
-        bins, samples = synthesis_factors(size, _hop_of(size))
+    size = 2 * matrix.shape[0]
+    samples, bins = analysis_factors(size)
     cosines, sines = fourier_tables(size)
-    parts = {
+    tables = {
         "cosines": cosines,
         "sines": sines,
-        "samples": samples[:, None] if analysis else samples[None, :],
-        "bins": bins[None, :] if analysis else bins[:, None],
-    }
-    sample_index = torch.arange(size)
-    bin_index = torch.arange(size // 2 + 1)
-    indices = {
-        "sample_index": sample_index[:, None] if analysis else sample_index[None, :],
-        "bin_index": bin_index[None, :] if analysis else bin_index[:, None],
+        "samples": folded(samples)[:, None],
+        "bins": bins[None, :],
+        "sample_index": torch.arange(1, size // 2 + 1)[:, None],
+        "bin_index": torch.arange(size // 2 + 1)[None, :],
         "size": torch.tensor(size),
     }
-    tensors = [numpy_helper.from_array(value.numpy(), f"{name}.{key}") for key, value in (parts | indices).items()]
+    tensors = [numpy_helper.from_array(value.numpy(), f"{name}.{key}") for key, value in tables.items()]
 
     def node(operator: str, inputs: tuple[str, ...], output: str, *, axis: int | None = None) -> NodeProto:
         result = output if output == name else f"{name}.{output}"
@@ -153,18 +151,11 @@ def _fourier_nodes(name: str, matrix: torch.Tensor) -> tuple[list[NodeProto], li
         yield node("Mod", ("product", "size"), "turn")
         yield node("Gather", ("cosines", "turn"), "real", axis=0)
         yield node("Gather", ("sines", "turn"), "imaginary", axis=0)
-        yield node("Concat", ("real", "imaginary"), "plain", axis=1 if analysis else 0)
+        yield node("Concat", ("real", "imaginary"), "plain", axis=1)
         yield node("Mul", ("plain", "bins"), "weighted")
-        yield node("Mul", ("weighted", "samples"), name if matrix.dtype == torch.float64 else "exact")
-        if matrix.dtype != torch.float64:
-            yield helper.make_node("Cast", [f"{name}.exact"], [name], to=TensorProto.FLOAT)
+        yield node("Mul", ("weighted", "samples"), name)
 
     return list(steps()), tensors
-
-
-def _hop_of(size: int) -> int:
-    """Both codecs' windows overlap fourfold."""
-    return size // 4
 
 
 def _put_first(model: onnx.ModelProto, nodes: list[NodeProto]) -> None:

@@ -2,9 +2,9 @@
 
 What stays float32 (or float64), and why: states at the boundary, so that one state layout serves every file and a row
 that is not active keeps its state bit for bit; the front end, whose quiet bands lie below float16's resolution beside
-loud ones; rotary angles and the phases of a decoder's head, of which float16 keeps two digits; the search in the
-codebooks, where near entries decide; the mean square inside a norm, which overflows where values pass 255. On a CPU
-float16 is casts around float32 kernels: right, and slow.
+loud ones; nano's pitch tracker and excitation, and rotary angles, for all of which float16 has too few digits; the
+search in the codebooks, where near entries decide; the mean square inside a norm, which overflows where values pass
+255. On a CPU float16 is casts around float32 kernels: right, and slow.
 """
 
 from __future__ import annotations

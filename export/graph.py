@@ -17,6 +17,10 @@ from export.external import keeps_data_apart, save_model
 LINEAR_OPERATORS = frozenset({"MatMul", "Gemm", "Conv", "ConvTranspose"})
 CODEBOOKS = "codebooks"
 """In the name of a table of entries: looked up and searched, not a layer."""
+TRACKER = ".tracker."
+"""In the names of the weights of nano's pitch tracker: cents count there, and it is small beside the rest."""
+FIXED = "side."
+"""Before the names of matrices that are not learned (spectra, filters): the exporter's own names for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,10 @@ class LearnedPart:
     """The part of a graph from its first learned layer up to its last projection, that one excluded."""
 
     layers: tuple[NodeProto, ...]
-    """Linear layers and convolutions whose second input is a learned weight, in the order of the graph."""
+    """Linear layers and convolutions whose second input is a learned weight, in the order of the graph; none of those
+    of nano's pitch tracker."""
+    first: frozenset[str]
+    """Names of those of the layers that no learned layer leads up to."""
     nodes: frozenset[str]
     """Names of the nodes between: they depend on such a layer, and the last projection on them; `layers` included."""
 
@@ -73,11 +80,9 @@ def stored_weight(model: ModelProto, layer: NodeProto) -> str:
 
 def learned_part(model: ModelProto) -> LearnedPart:
     """See `LearnedPart`. The nodes need names (`load_graph`)."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    weights = {name for name in constants if CODEBOOKS not in name} | {
-        node.output[0]
-        for node in model.graph.node
-        if node.op_type in ("Cast", "Identity") and node.input[0] in constants and CODEBOOKS not in node.input[0]
+    weights = {tensor.name for tensor in model.graph.initializer if _is_of_a_layer(tensor.name)}
+    weights |= {
+        node.output[0] for node in model.graph.node if node.op_type in ("Cast", "Identity") and node.input[0] in weights
     }
     linear = [n for n in model.graph.node if n.op_type in LINEAR_OPERATORS and n.input[1] in weights]
     producers = {name: node for node in model.graph.node for name in node.output}
@@ -94,8 +99,15 @@ def learned_part(model: ModelProto) -> LearnedPart:
 
     names = {node.name for node in linear}
     last = [node for node in linear if not after([node]) & names]
-    inner = (after(linear) | names) & before(last)
-    return LearnedPart(layers=tuple(node for node in linear if node.name in inner), nodes=frozenset(inner))
+    later = after(linear)
+    inner = (later | names) & before(last)
+    layers = tuple(node for node in linear if node.name in inner)
+    return LearnedPart(layers, first=frozenset(node.name for node in layers) - later, nodes=frozenset(inner))
+
+
+def _is_of_a_layer(name: str) -> bool:
+    """Whether the initializer `name` may be the weight of a learned layer that other arithmetic than float32 suits."""
+    return not name.startswith(FIXED) and TRACKER not in name and CODEBOOKS not in name
 
 
 def _reachable(nodes: Iterable[NodeProto], neighbours: Callable[[NodeProto], list[NodeProto]]) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from codec.models.half import CodecHalf
@@ -37,7 +36,7 @@ class StatefulGraph(nn.Module):
         if isinstance(self.side, MaskedHalf):
             outputs, kept = self.side.masked(data, before, active=active, reset=reset)
             return (*outputs, *(kept[name] for name in self.state_names))
-        begun = select(~reset, before, {name: torch.zeros_like(value) for name, value in before.items()})
+        begun = select(~reset, before, {name: value.new_zeros(()) for name, value in before.items()})
         outputs, after = self.side(data, begun)
         kept = select(active, after, begun)
         return (*outputs, *(kept[name] for name in self.state_names))

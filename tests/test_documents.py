@@ -18,6 +18,9 @@ PAGES = (
     *("docs/operating.md", "docs/quality.md", "docs/security.md", "docs/sources.md"),
     "docs/live-encoding.md",
     "docs/qwen3.md",
+    "docs/listening/README.md",
+    "codec/assets/nano-1/MODEL_CARD.md",
+    "codec/assets/nano-1/TRAINING.md",
     "docs/tokenizer.md",
     "docs/tokens.md",
 )

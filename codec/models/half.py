@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor, nn
 
-from codec.models.layers import ResidualQuantizer, SplitResidualQuantizer, State, StreamingModule
+from codec.models.layers import State, StreamingModule
 
-Quantizer = ResidualQuantizer | SplitResidualQuantizer
+
+class Quantizer(Protocol):
+    """What is between the halves, whatever its codebooks look like."""
+
+    def project(self, latent: Tensor) -> Tensor:
+        """What is quantised, [B, T, dim], of latent [B, width, T]."""
+
+    def encode(self, latent: Tensor) -> Tensor:
+        """Codes [B, K, T]."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """What the decoder takes, [B, width, T]."""
 
 
 class CodecHalf(nn.Module):

@@ -27,21 +27,7 @@ def analysis_factors(size: int) -> tuple[Tensor, Tensor]:
     return window / window.square().sum().sqrt(), torch.ones(2 * (size // 2 + 1), dtype=torch.float64)
 
 
-def synthesis_factors(size: int, hop: int) -> tuple[Tensor, Tensor]:
-    """The same for synthesis: per real and imaginary bin, per sample [size]. float64.
-
-    Inverse of the analysis with the same window again: divided by the squared window, overlap-added at `hop`.
-    """
-    # The bins between 0 and size / 2 stand for two conjugate ones.
-    bins = torch.full((size // 2 + 1,), 2.0 / size, dtype=torch.float64)
-    bins[0] = bins[-1] = 1.0 / size
-    window = torch.hann_window(size, dtype=torch.float64)
-    energy = window.square()
-    samples = energy.sum().sqrt() * window / energy.reshape(-1, hop).sum(dim=0).repeat(size // hop)
-    return bins.repeat(2), samples
-
-
-def _fourier_rows(size: int) -> Tensor:
+def fourier_rows(size: int) -> Tensor:
     """Cosines, then negated sines, of every bin: [2 * bins, size] float64."""
     cosines, sines = fourier_tables(size)
     turn = torch.remainder(torch.arange(size // 2 + 1)[:, None] * torch.arange(size)[None, :], size)
@@ -51,13 +37,18 @@ def _fourier_rows(size: int) -> Tensor:
 def analysis_basis(size: int) -> Tensor:
     """Matrix [size, 2 * bins] float64 from a frame to the real, then the imaginary parts of its windowed spectrum."""
     samples, bins = analysis_factors(size)
-    return (_fourier_rows(size).t() * bins * samples[:, None]).contiguous()
+    return (fourier_rows(size).t() * bins * samples[:, None]).contiguous()
 
 
-def synthesis_basis(size: int, hop: int) -> Tensor:
-    """Matrix [2 * bins, size] float32 from real and imaginary parts to a windowed frame for overlap-add at `hop`."""
-    bins, samples = synthesis_factors(size, hop)
-    return (_fourier_rows(size) * bins[:, None] * samples).float()
+def folded(weights: Tensor) -> Tensor:
+    """What multiplies the samples of a frame [size, …], for a frame folded about its middle: [size / 2, …].
+
+    Of a window that is symmetric about sample size / 2 and zero at sample 0: sample size / 2 + i is then weighted as
+    sample size / 2 - i, the cosines times their sum and the sines times their difference (the middle one meets itself).
+    """
+    half = weights[1 : len(weights) // 2 + 1].clone()
+    half[-1] *= 0.5
+    return half
 
 
 def mel_filters(*, num_mels: int, size: int, sample_rate: int) -> Tensor:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 from torch import Tensor
 
 from codec.models.half import Quantizer
-from codec.models.layers import ResidualQuantizer
+from codec.models.layers import ResidualQuantizer, SplitResidualQuantizer
+from codec.models.nano.config import PITCH_LAYER
+from codec.models.nano.quantizer import NanoQuantizer
 from codec.session import Codes
 
 TIE = 1e-5
@@ -22,6 +25,8 @@ def is_tie(quantizer: Quantizer, latent: Tensor, ours: Codes, theirs: Codes) -> 
     stack's codes say nothing of another's, which codes the same latent.
     """
     verdicts = {_first_is_tie(*part) for part in _stacks(quantizer, latent, ours, theirs)}
+    if isinstance(quantizer, NanoQuantizer):
+        verdicts.add(_contours_tie(quantizer, latent, int(ours[PITCH_LAYER]), int(theirs[PITCH_LAYER])))
     return True in verdicts and False not in verdicts
 
 
@@ -29,6 +34,11 @@ def _stacks(
     quantizer: Quantizer, latent: Tensor, ours: Codes, theirs: Codes
 ) -> Iterator[tuple[ResidualQuantizer, Tensor, Codes, Codes]]:
     """Each stack of the quantiser with its part of the latent and of the codes."""
+    if isinstance(quantizer, NanoQuantizer):
+        sound = quantizer.split(latent).sound
+        yield quantizer.sound, sound, np.delete(ours, PITCH_LAYER), np.delete(theirs, PITCH_LAYER)
+        return
+    assert isinstance(quantizer, ResidualQuantizer | SplitResidualQuantizer)
     stacks = [quantizer] if isinstance(quantizer, ResidualQuantizer) else list(quantizer.stacks)
     dim = layer = 0
     for stack in stacks:
@@ -47,9 +57,23 @@ def _first_is_tie(stack: ResidualQuantizer, latent: Tensor, ours: Codes, theirs:
     residual = latent.double()
     reach = TIE * residual.norm()
     for layer, (a, b) in enumerate(zip(ours.tolist(), theirs.tolist(), strict=True)):
-        first, second = stack.codebooks[layer][a].cpu().double(), stack.codebooks[layer][b].cpu().double()
+        first, second = stack.entry(layer, a).cpu().double(), stack.entry(layer, b).cpu().double()
         if a != b:
             gap = (residual - first).square().sum() - (residual - second).square().sum()
             return bool(gap.abs() <= 2 * reach * (first - second).norm())
         residual = residual - first
     return None
+
+
+def _contours_tie(quantizer: NanoQuantizer, latent: Tensor, ours: int, theirs: int) -> bool | None:
+    """The same of nano's pitch, whose points count as they are voiced."""
+    if ours == theirs:
+        return None
+    parts = quantizer.split(latent.double())
+    lowest = quantizer.config.pitch.lowest_hz
+    first, second = ((quantizer.contour_codebooks[code].cpu().double() / lowest).log2() for code in (ours, theirs))
+    gap = (parts.voicing * ((parts.octaves - first).square() - (parts.octaves - second).square())).sum()
+    # Octaves and voicing may each move by TIE of their own size.
+    by_octaves = 2.0 * (parts.voicing * parts.octaves * (first - second)).abs().sum()
+    by_voicing = (parts.voicing * ((parts.octaves - first).square() - (parts.octaves - second).square()).abs()).sum()
+    return bool(gap.abs() <= TIE * (by_octaves + by_voicing))

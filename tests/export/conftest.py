@@ -10,6 +10,7 @@ from codec.models.checkpoint import rounded_to_half
 from codec.models.factory import TorchCodec
 from codec.models.half import CodecHalf, DecoderHalf, EncoderHalf
 from codec.models.nano import Nano, NanoConfig
+from codec.models.nano.config import PitchConfig
 from codec.models.nano.weights import nano_spec
 from codec.spec import CodecSpec
 from export.onnx_export import export_half
@@ -22,6 +23,7 @@ SMALL = NanoConfig(
     decoder_depths=(1, 1, 1, 1),
     head_dim=32,
     codebook_dim=8,
+    pitch=PitchConfig(lags=32, low_bins=16, width=32, depth=1),
 )
 
 
@@ -32,7 +34,9 @@ def small_codec() -> TorchCodec:
     model = Nano(SMALL).eval().requires_grad_(False)
     for parameter in model.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter))
-    model.quantizer.codebooks.normal_()
+    model.quantizer.sound.codebooks.normal_()
+    model.quantizer.contour_codebooks.uniform_(80.0, 320.0)
+    model.quantizer.usual_codebooks.uniform_(80.0, 320.0)
     model.load_state_dict(rounded_to_half(model.state_dict()))
     spec = nano_spec(model.state_dict(), version="nano-1", config=SMALL)
     return TorchCodec(EncoderHalf(model.encoder, model.quantizer), DecoderHalf(model.decoder, model.quantizer), spec)

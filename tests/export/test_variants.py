@@ -84,14 +84,16 @@ def test_only_inner_layers_are_int8_and_no_state_passes_through_a_quantiser(
     graph = onnx.load(tmp_path / "decoder.int8.onnx").graph
     types = types_of(tmp_path / "decoder.int8.onnx")
     for name in (
-        "quantizer.codebooks",
-        "quantizer.output_projection.weight",
-        "decoder.head.spectrum.weight.transposed",
+        "quantizer.sound.codebooks",
+        "quantizer.contour_codebooks",
+        "decoder.first.weight",
+        "decoder.patch.weight.transposed",
+        "decoder.head.shape.weight.transposed",
     ):
         assert types[name + ".float16"] == TensorProto.FLOAT16
     narrow = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT8 and len(tensor.dims) > 1]
     layers = [n for n in learned_part(load_graph(exported / "decoder.onnx")).layers if n.op_type != "ConvTranspose"]
-    assert len(narrow) == len(layers) - 1
+    assert len(narrow) == len(layers) - 2
     per_channel = [t for t in graph.initializer if t.name.endswith("_scale") and np.prod(t.dims) > 1]
     assert len(per_channel) >= len(narrow)
     producers = {name: node for node in graph.node for name in node.output}
@@ -110,9 +112,12 @@ def test_calibration_streams_its_states(exported: Path, small_codec: TorchCodec)
     while (feed := reader.get_next()) is not None:
         feeds.append(feed)
     assert [feed["codes"].shape for feed in feeds] == [(1, 16, 5), (1, 16, 5), (1, 16, 2)]
-    assert not feeds[0]["layers.0.previous"].any()
-    assert feeds[1]["layers.0.previous"].any()
-    assert not np.array_equal(feeds[1]["layers.0.previous"], feeds[2]["layers.0.previous"])
+    assert not feeds[0]["layers.1.mix.previous"].any()
+    assert feeds[1]["layers.1.mix.previous"].any()
+    assert not np.array_equal(feeds[1]["layers.1.mix.previous"], feeds[2]["layers.1.mix.previous"])
+    phase = "head.synthesis.harmonics.phase"
+    assert [feed[phase].dtype for feed in feeds] == [np.float64] * 3
+    assert feeds[1][phase] != feeds[2][phase]
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
@@ -151,19 +156,22 @@ def test_a_float16_file_runs_on_a_cpu_and_says_where_its_speed_counts(
         model = loader.load(tmp_path / f"{half}.fp16.onnx").model
         assert (model.precision, model.spec) == ("fp16", small_codec.spec)
         assert model.states == loader.load(exported / f"{half}.onnx").model.states
-        assert {state.dtype for state in model.states} <= {"float32", "int64"}
+        assert {state.dtype for state in model.states} <= {"float64", "float32", "int64"}
 
 
-def test_float16_stays_out_of_the_front_end_the_search_and_the_states(
-    tmp_path: Path, exported: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_float16_stays_out_of_the_spectra_the_pitch_the_search_and_the_states(
+    kind: str, tmp_path: Path, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(capsys, tmp_path, "encoder", "--precision", "fp16")
-    inner = learned_part(load_graph(exported / "encoder.onnx")).nodes
-    path = tmp_path / "encoder.fp16.onnx"
+    run(capsys, tmp_path, kind, "--precision", "fp16")
+    inner = learned_part(load_graph(exported / f"{kind}.onnx")).nodes
+    path = tmp_path / f"{kind}.fp16.onnx"
     inferred = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     types = {value.name: value.type.tensor_type.elem_type for value in inferred.value_info}
     computing = [
-        n for n in inferred.node if n.op_type in ("MatMul", "Conv", "Log", "ArgMax", "Where", "LayerNormalization")
+        n
+        for n in inferred.node
+        if n.op_type in ("MatMul", "Conv", "Log", "Exp", "ArgMax", "Where", "LayerNormalization", "Floor", "Round")
     ]
     half = {n.name for n in computing if types.get(n.output[0]) == TensorProto.FLOAT16}
     assert half == {node.name for node in computing if node.name in inner and types.get(node.output[0], 0) != 9}
@@ -172,8 +180,8 @@ def test_float16_stays_out_of_the_front_end_the_search_and_the_states(
     for node in inferred.node:
         for name in node.input:
             readers.setdefault(name, set()).add(node.op_type)
-    states = {value.name for value in inferred.input if value.name not in ("pcm", "active", "reset")}
-    assert all("Cast" not in readers[name] for name in (*states, "pcm"))
+    states = {value.name for value in inferred.input if value.name not in ("pcm", "codes", "active", "reset")}
+    assert all("Cast" not in readers[name] for name in (*states, *({"pcm"} & readers.keys())))
 
 
 @pytest.mark.parametrize(("half", "frames"), [("encoder", 20), ("decoder", 3)])
@@ -237,9 +245,9 @@ def test_a_variant_that_is_silent_or_gives_nan_is_refused(
     codes = some_codes(small_codec, 20).transpose(0, 2, 1)
     for value, said in ((-40.0, "silence has 0"), (np.nan, "NaN or infinite")):
         model = onnx.load(exported / "decoder.onnx")
-        (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.startswith("decoder.head.spectrum.bias"))
+        (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.startswith("decoder.head.shape.bias"))
         kept = onnx.numpy_helper.to_array(bias).copy()
-        kept[: len(kept) // 2] = value
+        kept[: 2 * len(kept) // 3] = value
         bias.CopyFrom(onnx.numpy_helper.from_array(kept, bias.name))
         onnx.save(model, tmp_path / "broken.onnx")
         with pytest.raises(FidelityError, match=said):

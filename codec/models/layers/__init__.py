@@ -9,7 +9,7 @@ from codec.models.layers.attention import WindowedAttention, attend_to_everythin
 from codec.models.layers.conv import CausalConv1d, CausalConvTranspose1d
 from codec.models.layers.norm import ChannelNorm, LayerScale, RootMeanSquareNorm
 from codec.models.layers.overlap_add import OverlapAdd
-from codec.models.layers.rvq import ResidualQuantizer, SplitResidualQuantizer
+from codec.models.layers.rvq import BandedResidualQuantizer, ResidualQuantizer, SplitResidualQuantizer
 from codec.models.layers.streaming import (
     State,
     StreamingModule,
@@ -20,6 +20,7 @@ from codec.models.layers.streaming import (
 )
 
 __all__ = [
+    "BandedResidualQuantizer",
     "CausalConv1d",
     "CausalConvTranspose1d",
     "ChannelNorm",

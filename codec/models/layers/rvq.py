@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class ResidualQuantizer(nn.Module):
@@ -38,6 +39,10 @@ class ResidualQuantizer(nn.Module):
         # |r - e|^2 = |r|^2 - 2 (r.e - |e|^2 / 2): the largest bracket is the nearest entry.
         closeness = residual @ codebook.t() - self._half_squares(layer)
         return closeness.argmax(dim=-1)
+
+    def entry(self, layer: int, index: int) -> Tensor:
+        """What code `index` of a layer adds to the quantised latent, [dim]."""
+        return self.codebooks[layer][index]
 
     def _half_squares(self, layer: int) -> Tensor:
         """|e|^2 / 2 of each entry e of a layer, [codebook_size].
@@ -75,6 +80,64 @@ class ResidualQuantizer(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Latent [B, width, T] of codes [B, K, T]; any prefix of the layers decodes."""
         return self.output_projection(self.sum_entries(codes).transpose(1, 2))  # type: ignore[no-any-return]
+
+
+class BandedResidualQuantizer(ResidualQuantizer):
+    """A stack of codebooks each of which codes one band of a wider latent: latent: [B, T, latent_dim].
+
+    `bands[k]` is the band of layer k: numbers from bands[k] * dim to (bands[k] + 1) * dim. A layer of 11 bits can say
+    something of 16 numbers, nothing of 100; narrow codebooks are small and quick to search, and the latent may still
+    have as many numbers as all layers together can tell. DAC (Kumar et al., 2023) narrows by learned projections
+    instead; a latent that is learned needs none.
+    """
+
+    def __init__(self, *, bands: Sequence[int], codebook_size: int, dim: int) -> None:
+        super().__init__(num_layers=len(bands), codebook_size=codebook_size, dim=dim)
+        self.bands = tuple(bands)
+        self.latent_dim = dim * (max(bands) + 1)
+        belongs = torch.arange(max(bands) + 1)[:, None] == torch.tensor(self.bands)
+        self.register_buffer("belongs", belongs.float(), persistent=False)
+        self.belongs: Tensor
+
+    def project(self, latent: Tensor) -> Tensor:
+        """The latent itself, [B, T, latent_dim]."""
+        return latent
+
+    def band(self, layer: int) -> slice:
+        """Which numbers of the latent a layer codes."""
+        return slice(self.bands[layer] * self.dim, (self.bands[layer] + 1) * self.dim)
+
+    def entry(self, layer: int, index: int) -> Tensor:
+        """What code `index` of a layer adds to the quantised latent, [latent_dim]."""
+        band = self.band(layer)
+        return functional.pad(self.codebooks[layer][index], (band.start, self.latent_dim - band.stop))
+
+    def encode(self, latent: Tensor, *, num_layers: int | None = None) -> Tensor:
+        """Codes [B, num_layers, T] of latent [B, T, latent_dim]."""
+        left = list(torch.split(latent, self.dim, dim=-1))
+        codes = []
+        for layer in range(self.num_layers if num_layers is None else num_layers):
+            band = self.bands[layer]
+            index = self.nearest(left[band], layer)
+            left[band] = left[band] - functional.embedding(index, self.codebooks[layer])
+            codes.append(index)
+        return torch.stack(codes, dim=1)
+
+    def sum_entries(self, codes: Tensor) -> Tensor:
+        """Sum of the entries that codes [B, K, T] name, each in its band, [B, T, latent_dim]; -1 adds nothing."""
+        layers = codes.shape[1]
+        offset = torch.arange(layers, device=codes.device)[:, None] * self.codebook_size
+        present = codes >= 0
+        entries = self.codebooks.flatten(0, 1)[codes.clamp(min=0) + offset]
+        entries = torch.where(present[..., None], entries, 0.0)
+        # One product sums them band by band, [B, bands, T * dim]: few nodes in an exported graph.
+        sums = self.belongs[:, :layers] @ entries.flatten(2)
+        rows, bands = sums.shape[:2]
+        return sums.reshape(rows, bands, -1, self.dim).transpose(1, 2).flatten(2)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Latent [B, T, latent_dim] of codes [B, K, T]; any prefix of the layers decodes."""
+        return self.sum_entries(codes)
 
 
 class SplitResidualQuantizer(nn.Module):

@@ -35,8 +35,8 @@ def select_rows(mask: Tensor, chosen: State, other: State) -> State:
 
 
 def _same_length(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Both with as many steps as the longer one; only [B, H, T, D] ever differ."""
-    if one.dim() < 4 or one.shape[2] == other.shape[2]:
+    """Both with as many steps as the longer one; only [B, H, T, D] ever differ. A lone number fits everything."""
+    if min(one.dim(), other.dim()) < 4 or one.shape[2] == other.shape[2]:
         return one, other
     longest = max(one.shape[2], other.shape[2])
     one, other = (functional.pad(value, (0, 0, longest - value.shape[2], 0)) for value in (one, other))

@@ -5,61 +5,50 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from codec.models.layers import CausalConv1d, ChannelNorm, OverlapAdd, State, StreamingModule, StreamingSequential
+from codec.models.layers import CausalConv1d, ChannelNorm, State, StreamingModule, StreamingSequential
 from codec.models.layers.streaming import child_state, prefixed
 from codec.models.nano.blocks import AttentionBlock, ConvNeXtBlock, upsample
 from codec.models.nano.config import NanoConfig
-from codec.models.spectral import synthesis_basis
-
-LOUDEST = 4.0
-"""Natural logarithm of the largest magnitude a bin may take, about that of a full-scale sine."""
-
-
-class SpectrumHead(StreamingModule):
-    """[B, C, T] -> pcm [B, T * hop]: magnitude and phase of every bin, then the inverse Fourier transform as a matrix.
-
-    Vocos (Siuzdak, 2023) predicts the same pair; here the transform is real arithmetic with overlap-add as state,
-    because it has to run in a stream and in ONNX.
-    """
-
-    def __init__(self, channels: int, *, window: int, hop: int) -> None:
-        super().__init__()
-        bins = window // 2 + 1
-        self.spectrum = nn.Linear(channels, 2 * bins)
-        nn.init.constant_(self.spectrum.bias[:bins], -3.0)
-        self.register_buffer("basis", synthesis_basis(window, hop), persistent=False)
-        self.basis: Tensor
-        self.overlap_add = OverlapAdd(size=window, hop=hop)
-
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        level, phase = self.spectrum(x.transpose(1, 2)).float().chunk(2, dim=-1)
-        magnitude = level.clamp(max=LOUDEST).exp()
-        parts = torch.cat([magnitude * phase.cos(), magnitude * phase.sin()], dim=-1)
-        pcm, after = self.overlap_add(parts @ self.basis, child_state(state, "overlap_add"))
-        return pcm, prefixed("overlap_add", after)
+from codec.models.nano.head import HarmonicNoiseHead
 
 
 class NanoDecoder(StreamingModule):
-    """latents [B, width, N] -> pcm float32 [B, N * frame_size] in [-1, 1], `delay_samples` behind the input."""
+    """Sound and pitch [B, latent_dim + hops, N] -> pcm float32 [B, N * frame_size] in [-1, 1].
+
+    `delay_samples` behind the input. The network works its way up from the frames to the hops; at the rate of the hops
+    it is also given the log-mel patch that the latent stands for, a linear map as in the encoder.
+    """
 
     def __init__(self, config: NanoConfig) -> None:
         super().__init__()
-        first = config.decoder_widths[0]
-        layers: list[nn.Module] = [
-            CausalConv1d(config.widths[-1], first, 3),
-            AttentionBlock(first, head_dim=config.head_dim, window=config.attention_window),
-        ]
-        for index, (width, depth) in enumerate(zip(config.decoder_widths, config.decoder_depths, strict=True)):
+        self.config = config
+        widths, depths = config.decoder_widths, config.decoder_depths
+        self.first = CausalConv1d(config.latent_dim, widths[0], 3)
+        layers: list[nn.Module] = [AttentionBlock(widths[0], head_dim=config.head_dim, window=config.attention_window)]
+        for index, (width, depth) in enumerate(zip(widths[:-1], depths[:-1], strict=True)):
             if index:
-                layers.append(upsample(config.decoder_widths[index - 1], width))
-            layers += [
-                ConvNeXtBlock(width, kernel_size=config.kernel_size, expansion=config.expansion) for _ in range(depth)
-            ]
-        layers += [ChannelNorm(config.decoder_widths[-1])]
-        self.layers = StreamingSequential(*layers)
-        self.head = SpectrumHead(config.decoder_widths[-1], window=config.window, hop=config.hop)
+                layers.append(upsample(widths[index - 1], width))
+            layers += self._blocks(width, depth)
+        self.layers = StreamingSequential(*layers, upsample(widths[-2], widths[-1]))
+        self.patch = nn.Linear(config.latent_dim, config.hops * config.num_mels)
+        self.join = CausalConv1d(config.num_mels, widths[-1], 3)
+        self.fine = StreamingSequential(*self._blocks(widths[-1], depths[-1]), ChannelNorm(widths[-1]))
+        self.head = HarmonicNoiseHead(
+            widths[-1], size=config.synthesis_window, hop=config.hop, sample_rate=config.sample_rate
+        )
+
+    def _blocks(self, width: int, depth: int) -> list[nn.Module]:
+        kernel, expansion = self.config.kernel_size, self.config.expansion
+        return [ConvNeXtBlock(width, kernel_size=kernel, expansion=expansion) for _ in range(depth)]
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        y, layers = self.layers(x, child_state(state, "layers"))
-        pcm, head = self.head(y, child_state(state, "head"))
-        return pcm.clamp(-1.0, 1.0), prefixed("layers", layers) | prefixed("head", head)
+        sound, pitch = torch.split(x, [self.config.latent_dim, self.config.hops], dim=1)
+        pitch = pitch.transpose(1, 2).flatten(1)
+        y, first = self.first(sound, child_state(state, "first"))
+        y, layers = self.layers(y, child_state(state, "layers"))
+        patch = self.patch(sound.transpose(1, 2)).reshape(x.shape[0], -1, self.config.num_mels).transpose(1, 2)
+        joined, join = self.join(patch, child_state(state, "join"))
+        y, fine = self.fine(y + joined, child_state(state, "fine"))
+        pcm, head = self.head(y, child_state(state, "head"), pitch)
+        parts = {"first": first, "layers": layers, "join": join, "fine": fine, "head": head}
+        return pcm.clamp(-1.0, 1.0), {k: v for name, part in parts.items() for k, v in prefixed(name, part).items()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from codec.models.layers import ResidualQuantizer
 from codec.models.nano.config import NanoConfig
 from codec.models.nano.decoder import NanoDecoder
 from codec.models.nano.encoder import NanoEncoder
+from codec.models.nano.quantizer import NanoQuantizer
 
 
 class Nano(nn.Module):
@@ -17,13 +17,7 @@ class Nano(nn.Module):
         super().__init__()
         self.config = config or NanoConfig()
         self.encoder = NanoEncoder(self.config)
-        self.quantizer = ResidualQuantizer(
-            num_layers=self.config.num_layers,
-            codebook_size=self.config.codebook_size,
-            dim=self.config.codebook_dim,
-            width=self.config.widths[-1],
-            bias=True,
-        )
+        self.quantizer = NanoQuantizer(self.config)
         self.decoder = NanoDecoder(self.config)
 
     def encode(self, pcm: Tensor) -> Tensor:

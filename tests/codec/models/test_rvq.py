@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codec.models.layers import ResidualQuantizer, SplitResidualQuantizer
+from codec.models.layers import BandedResidualQuantizer, ResidualQuantizer, SplitResidualQuantizer
 
 
 def quantizer(layers: int = 4, *, width: int | None = None) -> ResidualQuantizer:
@@ -92,3 +92,61 @@ def test_entries_that_are_written_anew_are_searched_as_they_are() -> None:
         residual = stack.project(latent)[0]
         distance = torch.cdist(residual, stack.codebooks[0])
         assert torch.equal(stack.encode(latent)[0, 0], distance.argmin(dim=-1))
+
+
+def banded() -> BandedResidualQuantizer:
+    """Layers in bands 0, 1, 0 and 2 of a latent of 12 numbers."""
+    torch.manual_seed(6)
+    made = BandedResidualQuantizer(bands=(0, 1, 0, 2), codebook_size=32, dim=4).eval()
+    made.codebooks.normal_()
+    made.codebooks[2] *= 0.5
+    return made
+
+
+def test_a_layer_codes_its_band_and_no_other() -> None:
+    rvq = banded()
+    latent = torch.randn(2, 5, 12)
+    codes = rvq.encode(latent)
+    for layer, band in enumerate(rvq.bands):
+        elsewhere = latent.clone()
+        elsewhere[..., [i for i in range(12) if i // 4 != band]] += torch.randn(2, 5, 8)
+        assert torch.equal(rvq.encode(elsewhere)[:, layer], codes[:, layer])
+        alone = torch.full_like(codes, -1)
+        alone[:, layer] = codes[:, layer]
+        added = rvq.decode(alone)
+        torch.testing.assert_close(added[..., rvq.band(layer)], rvq.codebooks[layer][codes[:, layer]])
+        assert added.count_nonzero() == added[..., rvq.band(layer)].count_nonzero() > 0
+
+
+def test_layers_of_one_band_are_a_residual_stack_of_their_own() -> None:
+    rvq = banded()
+    latent = torch.randn(2, 5, 12)
+    stack = ResidualQuantizer(num_layers=2, codebook_size=32, dim=4).eval()
+    stack.codebooks.copy_(rvq.codebooks[[0, 2]])
+    expected = stack.encode(latent[..., :4].transpose(1, 2))
+    assert torch.equal(rvq.encode(latent)[:, [0, 2]], expected)
+    torch.testing.assert_close(rvq.decode(rvq.encode(latent))[..., :4], stack.decode(expected).transpose(1, 2))
+
+
+def test_any_prefix_of_the_bands_decodes_and_a_missing_layer_adds_nothing() -> None:
+    rvq = banded()
+    latent = torch.randn(1, 200, 12)
+    codes = rvq.encode(latent)
+    errors = []
+    for layers in range(1, 5):
+        cut = codes.clone()
+        cut[:, layers:] = -1
+        decoded = rvq.decode(codes[:, :layers])
+        assert decoded.shape == latent.shape
+        torch.testing.assert_close(rvq.decode(cut), decoded)
+        assert torch.equal(rvq.encode(latent, num_layers=layers), codes[:, :layers])
+        errors.append(float((decoded - latent).square().mean()))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.5 * errors[0]
+
+
+def test_the_entries_of_a_banded_stack_add_up_to_what_it_decodes() -> None:
+    rvq = banded()
+    codes = rvq.encode(torch.randn(1, 1, 12))
+    total = torch.stack([rvq.entry(layer, int(code)) for layer, code in enumerate(codes[0, :, 0])]).sum(dim=0)
+    torch.testing.assert_close(total, rvq.decode(codes)[0, 0])

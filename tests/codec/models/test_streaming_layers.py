@@ -25,7 +25,11 @@ from codec.models.layers import (
 )
 from codec.models.nano import Nano, NanoConfig
 from codec.models.nano.blocks import AttentionBlock, ConvNeXtBlock
-from codec.models.nano.frontend import LogMel
+from codec.models.nano.config import PitchConfig
+from codec.models.nano.excitation import Harmonics
+from codec.models.nano.frontend import LogMel, Magnitudes
+from codec.models.nano.head import ShapedExcitation
+from codec.models.nano.pitch import PitchTracker
 from codec.models.qwen3 import Qwen3Config, Qwen3Tokenizer
 from codec.models.qwen3.lively import lively_weights, small_document
 from codec.models.qwen3.weights import build
@@ -37,13 +41,16 @@ SMALL = NanoConfig(
     num_layers=4,
     codebook_size=32,
     codebook_dim=8,
+    bands=(0, 1, 0),
+    learned_dim=8,
+    pitch=PitchConfig(lags=16, low_bins=8, width=16, depth=2, kernel_size=3),
 )
 
 
 def small_nano() -> Nano:
     """A nano of toy size with codebooks that say something."""
     model = Nano(SMALL).eval()
-    model.quantizer.codebooks.normal_()
+    model.quantizer.sound.codebooks.normal_()
     return model
 
 
@@ -85,20 +92,71 @@ def qwen3_latents() -> Latents:
     return Latents(model.encoder, model.encoder_quantizer)
 
 
+def hertz(octaves: Tensor) -> Tensor:
+    """Pitch around that of a voice, of numbers around zero."""
+    return 140.0 * torch.exp2(0.3 * octaves)
+
+
 class Decoding(StreamingModule):
-    """nano's decoder behind its quantiser; x are latents [B, dim, N]."""
+    """nano's decoder; x are latents [B, latent_dim + hops, N], the pitch in octaves around that of a voice."""
 
     def __init__(self) -> None:
         super().__init__()
-        model = small_nano()
-        self.quantizer, self.decoder = model.quantizer, model.decoder
-
-    def initial_state(self, batch_size: int) -> State:
-        return prefixed("decoder", self.decoder.initial_state(batch_size))
+        self.decoder = small_nano().decoder
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        pcm, after = self.decoder(self.quantizer.output_projection(x), child_state(state, "decoder"))
+        sound, octaves = torch.split(x, [SMALL.latent_dim, SMALL.hops], dim=1)
+        pcm, after = self.decoder(torch.cat([sound, hertz(octaves)], dim=1), child_state(state, "decoder"))
         return pcm, prefixed("decoder", after)
+
+
+class Voice(StreamingModule):
+    """Harmonics of a pitch [B, 1, T], in octaves around that of a voice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.harmonics = Harmonics(hop=16, sample_rate=16_000)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        wave, after = self.harmonics(hertz(x[:, 0]), child_state(state, "harmonics"))
+        return wave, prefixed("harmonics", after)
+
+
+class ShapedVoice(StreamingModule):
+    """The head's synthesis; x [B, 3 * bins + 1, T] are shapes and the pitch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synthesis = ShapedExcitation(size=32, hop=16, sample_rate=16_000)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        pcm, after = self.synthesis(0.5 * x[:, 1:].transpose(1, 2), child_state(state, "synthesis"), hertz(x[:, 0]))
+        return pcm, prefixed("synthesis", after)
+
+
+class Spectra(StreamingModule):
+    """Log-mel of a waveform, as the encoder sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.magnitudes = Magnitudes(window=640, hop=160)
+        self.mel = LogMel(sample_rate=16_000, window=640, num_mels=20)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        magnitudes, after = self.magnitudes(x, child_state(state, "magnitudes"))
+        return self.mel(magnitudes), prefixed("magnitudes", after)
+
+
+class Tracked(StreamingModule):
+    """What the pitch tracker says of magnitudes x.abs() [B, bins, T]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracker = PitchTracker(SMALL.pitch, window=64, sample_rate=16_000)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        scores, after = self.tracker(x.abs().transpose(1, 2), child_state(state, "tracker"))
+        return scores.transpose(1, 2), prefixed("tracker", after)
 
 
 class TimeFirst(StreamingModule):
@@ -133,12 +191,15 @@ SUBJECTS: dict[str, Subject] = {
         1,
     ),
     "overlap-add": (lambda: TimeFirst(OverlapAdd(size=8, hop=2)), 8, 1, 2),
-    "log-mel": (lambda: LogMel(sample_rate=16_000, window=640, hop=160, num_mels=20), None, 160, 1),
+    "magnitudes and log-mel": (Spectra, None, 160, 1),
+    "harmonics": (Voice, 1, 1, 16),
+    "shaped excitation": (ShapedVoice, 3 * 17 + 1, 1, 16),
+    "pitch tracker": (Tracked, 33, 1, 1),
     "ConvNeXt block": (lambda: ConvNeXtBlock(8, kernel_size=7, expansion=2), 8, 1, 1),
     "attention block": (lambda: AttentionBlock(8, head_dim=4, window=6), 8, 1, 1),
     "sequence": (lambda: StreamingSequential(CausalConv1d(4, 4, 3), torch.nn.GELU(), CausalConv1d(4, 4, 3)), 4, 1, 1),
     "nano encoder": (nano_latents, None, SMALL.frame_size, 1),
-    "nano decoder": (Decoding, SMALL.codebook_dim, 1, SMALL.frame_size),
+    "nano decoder": (Decoding, SMALL.latent_dim + SMALL.hops, 1, SMALL.frame_size),
     "qwen3 encoder": (qwen3_latents, None, 1920, 1),
     "qwen3 decoder": (lambda: small_qwen3().decoder, 32, 1, 1920),
 }

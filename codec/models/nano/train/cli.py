@@ -12,6 +12,7 @@ import torch
 
 from codec.errors import CodecError
 from codec.models.nano.config import NanoConfig
+from codec.models.nano.train.augmentation import Augmentation
 from codec.models.nano.train.config import TrainConfig
 from codec.models.nano.train.data import SpeechCorpus, read_index, split_by_speaker
 from codec.models.nano.train.loop import Trainer
@@ -19,7 +20,8 @@ from codec.models.nano.train.loop import Trainer
 SHORTEST_SEGMENT_S = 0.5
 
 EXAMPLE = """example:
-  python -m codec.models.nano.train --data speech/train --out runs/nano --minutes 90
+  python -m codec.models.nano.train.pitch --data speech/train --out runs/pitch
+  python -m codec.models.nano.train --data speech/train --out runs/nano --pitch runs/pitch/checkpoint --minutes 90
   python -m codec.models.nano.train --data speech/train --out runs/nano --minutes 240 --resume
 then:
   codec-export decoder --codec nano --model runs/nano/checkpoint -o exported"""
@@ -36,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder with index.jsonl and its audio files")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"), help="checkpoint and log (default: runs/nano)")
     parser.add_argument("--cache", type=Path, help="decoded audio (default: OUT/cache)")
+    parser.add_argument("--pitch", type=Path, help="checkpoint of the pitch tracker (`train.pitch`); for a new run")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
@@ -44,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--segment", type=float, default=1.28, help="seconds a sample (default: 1.28)")
     parser.add_argument("--learning-rate", type=float, default=7e-4)
+    parser.add_argument("--no-augmentation", action="store_true", help="vary nothing of the speech but its level")
     parser.add_argument("--autocast", action="store_true", help="bfloat16 (only where the hardware has it)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     return parser
@@ -57,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(
             f"--segment is at least {SHORTEST_SEGMENT_S} s, what the envelope loss looks at; got {arguments.segment}"
         )
+    if arguments.pitch is None and not arguments.resume and arguments.init is None:
+        parser.error("a new run needs --pitch, the checkpoint that train.pitch left; or --resume, or --init")
     try:
         train(arguments)
     except CodecError as error:
@@ -73,11 +79,13 @@ def train(arguments: argparse.Namespace) -> None:
     config = TrainConfig(
         data=arguments.data,
         out=arguments.out,
+        pitch=arguments.pitch,
         minutes=arguments.minutes,
         device=arguments.device,
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         segment_s=arguments.segment,
+        augmentation=None if arguments.no_augmentation else Augmentation(),
         learning_rate=arguments.learning_rate,
         autocast=arguments.autocast,
     )
@@ -96,4 +104,6 @@ def train(arguments: argparse.Namespace) -> None:
         from codec.models.nano.weights import load_released_weights
 
         trainer.begin_from(load_released_weights(arguments.init))
+    else:
+        trainer.begin()
     trainer.run()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from codec.models.layers import ResidualQuantizer
+from codec.models.layers import BandedResidualQuantizer
+from codec.models.nano.quantizer import Latent, NanoQuantizer
 
-DECAY = 0.99
-"""Of the moving averages behind the entries."""
+DECAY = 0.999
+"""Of the moving averages behind the entries: an entry is the mean of the last hundred vectors or so that fell to it."""
+FIRST_ROUNDS = 12
+"""Of k-means."""
 DEAD_SHARE = 0.02
 """An entry used less than this share of the average use is dead."""
 
@@ -19,54 +22,68 @@ class CodebookLearner(nn.Module):
     Each sample of a batch gets a random number of layers, so that every prefix of the layers learns to decode.
     """
 
-    def __init__(self, quantizer: ResidualQuantizer) -> None:
+    def __init__(self, quantizer: BandedResidualQuantizer) -> None:
         super().__init__()
         self.quantizer = quantizer
         layers, size = quantizer.num_layers, quantizer.codebook_size
         self.register_buffer("use", torch.zeros(layers, size))
         self.register_buffer("total", torch.zeros_like(quantizer.codebooks))
+        self.register_buffer("voiced", torch.zeros(size))
+        self.register_buffer("hertz", torch.zeros(size))
         self.use: Tensor
         self.total: Tensor
+        self.voiced: Tensor
+        self.hertz: Tensor
 
     @torch.no_grad()
     def begin(self, vectors: Tensor) -> None:
-        """Fill the codebooks from vectors [M, dim], layer by layer: a few rounds of k-means on what is left over."""
-        residual = vectors.clone()
-        size = self.quantizer.codebook_size
+        """Fill the codebooks from vectors [M, latent_dim], layer by layer: k-means on what is left over."""
+        left = vectors.clone()
         for layer in range(self.quantizer.num_layers):
-            book = residual[torch.randperm(len(residual))[:size]].clone()
-            if len(book) < size:
-                extra = book[torch.randint(len(book), (size - len(book),))]
-                book = torch.cat([book, extra + 0.01 * residual.std() * torch.randn_like(extra)])
-            for _ in range(6):
-                self.quantizer.codebooks[layer] = book
-                index = self.quantizer.nearest(residual, layer)
-                count = torch.bincount(index, minlength=size).to(book.dtype)
-                mean = torch.zeros_like(book).index_add_(0, index, residual) / count.clamp(min=1.0)[:, None]
-                book = torch.where((count > 0)[:, None], mean, book)
+            residual = left[:, self.quantizer.band(layer)]
+            book = self._means(residual, layer)
             self.quantizer.codebooks[layer] = book
-            residual = residual - book[self.quantizer.nearest(residual, layer)]
+            left[:, self.quantizer.band(layer)] -= book[self.quantizer.nearest(residual, layer)]
             self.use[layer] = 1.0
             self.total[layer] = book
 
-    def forward(self, vectors: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
-        """vectors [B, T, dim], layers [B] int64 -> quantised vectors with the gradient passed straight through, and the
-        commitment loss (mean square distance of what each layer was given from what it chose)."""
-        residual = vectors
-        total = torch.zeros_like(vectors)
+    def _means(self, vectors: Tensor, layer: int) -> Tensor:
+        size = self.quantizer.codebook_size
+        book = vectors[torch.randperm(len(vectors))[:size]].clone()
+        if len(book) < size:
+            extra = book[torch.randint(len(book), (size - len(book),))]
+            book = torch.cat([book, extra + 0.01 * vectors.std() * torch.randn_like(extra)])
+        for _ in range(FIRST_ROUNDS):
+            self.quantizer.codebooks[layer] = book
+            index = self.quantizer.nearest(vectors, layer)
+            count = torch.bincount(index, minlength=size).to(book.dtype)
+            mean = torch.zeros_like(book).index_add_(0, index, vectors) / count.clamp(min=1.0)[:, None]
+            book = torch.where((count > 0)[:, None], mean, book)
+        return book
+
+    def forward(self, vectors: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """vectors [B, T, latent_dim], layers [B] int64 -> quantised vectors with the gradient passed straight through,
+        the commitment loss (mean square distance of what each layer was given from what it chose), and the codes of
+        the first layer [B, T]."""
+        dim = self.quantizer.dim
+        left = list(torch.split(vectors, dim, dim=-1))
+        totals = [torch.zeros_like(part) for part in left]
         commitment = vectors.new_zeros(())
-        for layer in range(self.quantizer.num_layers):
+        first: Tensor | None = None
+        for layer, band in enumerate(self.quantizer.bands):
             with torch.no_grad():
-                index = self.quantizer.nearest(residual, layer)
+                index = self.quantizer.nearest(left[band], layer)
+            first = index if first is None else first
             entry = self.quantizer.codebooks[layer][index]
             if self.training:
-                self._follow(layer, residual.detach().flatten(0, 1), index.flatten())
+                self._follow(layer, left[band].detach().flatten(0, 1), index.flatten())
             used = (layers > layer).to(vectors.dtype)[:, None, None]
-            commitment = commitment + (used * (residual - entry).square()).mean()
-            total = total + used * entry
-            residual = residual - entry
-        quantised = vectors + (total - vectors).detach()
-        return quantised, commitment / self.quantizer.num_layers
+            commitment = commitment + (used * (left[band] - entry).square()).mean()
+            totals[band] = totals[band] + used * entry
+            left[band] = left[band] - entry
+        assert first is not None
+        quantised = vectors + (torch.cat(totals, dim=-1) - vectors).detach()
+        return quantised, commitment / self.quantizer.num_layers, first
 
     @torch.no_grad()
     def _follow(self, layer: int, vectors: Tensor, index: Tensor) -> None:
@@ -82,3 +99,20 @@ class CodebookLearner(nn.Module):
             use[dead] = average
             total[dead] = fresh * average
         self.quantizer.codebooks[layer] = total / use.clamp(min=1e-8)[:, None]
+
+    def begin_from_codebooks(self) -> None:
+        """Go on from the codebooks as they are."""
+        self.use.fill_(1.0)
+        self.total.copy_(self.quantizer.codebooks)
+
+    @torch.no_grad()
+    def follow_pitch(self, first: Tensor, parts: Latent, quantizer: NanoQuantizer) -> None:
+        """Note which pitch is usual where the first layer says `first` [B, T]: a stream of one layer gets it."""
+        lowest = quantizer.config.pitch.lowest_hz
+        hertz = lowest * torch.exp2(parts.octaves)
+        index = first.flatten()
+        weight, sums = parts.voicing.sum(dim=-1).flatten(), (parts.voicing * hertz).sum(dim=-1).flatten()
+        self.voiced.mul_(DECAY).index_add_(0, index, weight, alpha=1 - DECAY)
+        self.hertz.mul_(DECAY).index_add_(0, index, sums, alpha=1 - DECAY)
+        known = self.voiced > 1e-3
+        quantizer.usual_codebooks[known] = self.hertz[known] / self.voiced[known]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from codec.models.nano.train.augmentation import Augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,25 +16,33 @@ class TrainConfig:
     """Folder with index.jsonl and the audio files that it names."""
     out: Path
     """Folder for the checkpoint, the log and the decoded audio cache."""
+    pitch: Path | None
+    """Checkpoint of the pitch tracker (`train.pitch`), for a new run."""
     minutes: float
     """Length of the whole schedule; a resumed run goes on where it was."""
     device: str = "cpu"
     seed: int = 1
     batch_size: int = 16
     segment_s: float = 1.28
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    """None: only the level of a segment varies."""
     learning_rate: float = 7e-4
     betas: tuple[float, float] = (0.8, 0.98)
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     commitment: float = 0.25
+    unquantised_share: float = 0.25
+    """Share of the schedule before the quantiser is put in: reconstruction first."""
+    unturned_share: float = 0.55
+    """Share of the schedule before the latent is turned and the encoder held."""
+    loudness_weight: float = 0.2
+    """Of the loudness loss."""
     envelope_weight: float = 1.5
     """Of the envelope correlation loss."""
-    envelope_share: float = 0.65
+    envelope_share: float = 0.5
     """Share of the schedule before that loss is put in: it polishes, it does not teach to speak."""
     average_decay: float = 0.998
     """Of the moving average of the weights that is validated and exported."""
-    unquantised_share: float = 0.08
-    """Share of the schedule before the quantiser is put in: reconstruction first."""
     checkpoint_minutes: float = 5.0
     validation_minutes: float = 10.0
     autocast: bool = False

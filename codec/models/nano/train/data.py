@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from codec.models.nano.train.augmentation import Augmentation
 from codec.models.nano.train.errors import TrainingDataError
 
 MIN_BANDWIDTH_HZ = 7000
@@ -22,6 +23,8 @@ WORDS_WEIGHT = 0.35
 SPEAKER_CAP_S = 1800.0
 """Seconds for which one speaker's recordings are drawn at most: a single reader must not become the norm."""
 VALIDATION_SHARE = 0.04
+PEAKS_DBFS = (-26.0, -0.5)
+"""Of segments that are not augmented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class Clip:
     length: int
     speaker: str
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of a file, and where it stands in a segment; positions in samples."""
+
+    file: str
+    start: int
+    offset: int
+    length: int
 
 
 def read_index(folder: Path, sample_rate: int) -> list[Clip]:
@@ -96,27 +109,38 @@ class SpeechCorpus:
         weights = np.array([clip.weight for clip in clips])
         self.cumulative = np.cumsum(weights / weights.sum())
 
-    def segment(self, rng: np.random.Generator, length: int) -> NDArray[np.float32]:
-        """`length` samples in [-1, 1] of a random clip at a random place; a shorter clip stands in silence."""
+    def place(self, rng: np.random.Generator, length: int) -> Place:
+        """Where `length` random samples are to come from: a random clip, a random place in it."""
         clip = self.clips[min(int(np.searchsorted(self.cumulative, rng.random())), len(self.clips) - 1)]
-        audio = self.files[clip.file]
         room = clip.length - length
-        start = clip.start + (int(rng.integers(0, room + 1)) if room > 0 else 0)
-        piece = audio[start : start + min(length, clip.length)].astype(np.float32) / 32768.0
+        if room > 0:
+            return Place(clip.file, clip.start + int(rng.integers(0, room + 1)), 0, length)
+        return Place(clip.file, clip.start, int(rng.integers(0, 1 - room)), clip.length)
+
+    def read(self, place: Place, length: int) -> NDArray[np.float32]:
+        """The `length` samples of a place in [-1, 1]; a shorter clip stands in silence."""
+        piece = self.files[place.file][place.start : place.start + place.length]
         out = np.zeros(length, np.float32)
-        at = int(rng.integers(0, length - len(piece) + 1))
-        out[at : at + len(piece)] = piece
+        out[place.offset : place.offset + len(piece)] = piece.astype(np.float32) / 32768.0
         return out
 
-    def batch(self, rng: np.random.Generator, *, size: int, length: int) -> Tensor:
-        """pcm [size, length] with random levels: peaks spread over 30 dB, as microphones are."""
-        rows = []
-        for _ in range(size):
-            piece = self.segment(rng, length)
-            peak = float(np.abs(piece).max())
-            level = 10.0 ** (rng.uniform(-26.0, -0.5) / 20.0)
-            rows.append(piece * np.float32(level / max(peak, 1e-3)))
-        return torch.from_numpy(np.stack(rows))
+    def segment(self, rng: np.random.Generator, length: int) -> NDArray[np.float32]:
+        """`length` samples in [-1, 1] of a random clip at a random place."""
+        return self.read(self.place(rng, length), length)
+
+    def batch(
+        self, rng: np.random.Generator, *, size: int, length: int, augmentation: Augmentation | None = None
+    ) -> Tensor:
+        """pcm [size, length] with random levels, as microphones have; `augmentation` varies much else besides."""
+        return torch.from_numpy(np.stack([self._row(rng, length, augmentation) for _ in range(size)]))
+
+    def _row(self, rng: np.random.Generator, length: int, augmentation: Augmentation | None) -> NDArray[np.float32]:
+        if augmentation is not None:
+            piece = self.segment(rng, augmentation.source_length(length))
+            return augmentation.apply(piece, rng, length=length, noise=self.segment)
+        piece = self.segment(rng, length)
+        peak = float(np.abs(piece).max())
+        return piece * np.float32(10.0 ** (rng.uniform(*PEAKS_DBFS) / 20.0) / max(peak, 1e-3))
 
 
 def _mapped(path: Path, cache: Path, sample_rate: int) -> NDArray[np.int16]:

@@ -93,3 +93,69 @@ class EnvelopeCorrelationLoss(nn.Module):
         correlation = ((ours * theirs).sum(dim=-1) / (norms + 1e-5)).mean(dim=-1)
         mean: Tensor = (correlation * heard).sum() / heard.sum().clamp(min=1)
         return 1.0 - mean
+
+
+class LoudnessLoss(nn.Module):
+    """How much louder or softer decoded pcm [B, T] is than its source in what the ear hears in each critical band.
+
+    After PESQ's model of hearing (ITU-T P.862): power in 49 Bark bands over frames of 32 ms, brought to one listening
+    level, loudness in sone by Zwicker's law over the threshold of hearing; differences that the louder one masks do not
+    count. Returns two disturbances: of everything, and once more of what was added where there was little (noise
+    between harmonics, above all), which annoys more than what is missing. Both are root mean squares over time.
+    """
+
+    SIZE = 512
+    BANDS = 49
+    LISTENING_LEVEL = 1e6
+    """Mean power in a band after normalisation, over the threshold at 1 kHz: about 60 dB."""
+    EXPONENT = 0.23
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__()
+        frequency = torch.arange(self.SIZE // 2 + 1) * (sample_rate / self.SIZE)
+        bark = 26.81 * frequency / (1960.0 + frequency) - 0.53  # Traunmueller, 1990
+        edges = torch.linspace(float(bark[2]) - 0.2, float(bark[-1]) + 1e-3, self.BANDS + 1)
+        inside = ((bark[:, None] >= edges[:-1]) & (bark[:, None] < edges[1:])).float()
+        # A band narrower than the distance of two bins may hold none: it then takes the nearest.
+        nearest = (bark[:, None] - (edges[1:] + edges[:-1]) / 2).abs().argmin(dim=0)
+        empty = inside.sum(dim=0) == 0
+        inside[nearest[empty], empty.nonzero().squeeze(1)] = 1.0
+        kilohertz = (frequency[nearest] / 1000.0).clamp(min=0.05)
+        # Threshold in quiet in dB: Terhardt, 1979.
+        quiet = 3.64 * kilohertz**-0.8 - 6.5 * torch.exp(-0.6 * (kilohertz - 3.3) ** 2) + 1e-3 * kilohertz**4
+        self.register_buffer("bands", inside / inside.sum(dim=0), persistent=False)
+        self.register_buffer("threshold", 10.0 ** (quiet.clamp(max=60.0) / 10.0), persistent=False)
+        self.register_buffer("window", torch.hann_window(self.SIZE), persistent=False)
+        self.bands: Tensor
+        self.threshold: Tensor
+        self.window: Tensor
+
+    def powers(self, pcm: Tensor) -> Tensor:
+        """Mean power in each band, [B, frames, BANDS]."""
+        spectrum = torch.stft(
+            pcm, self.SIZE, hop_length=self.SIZE // 2, window=self.window, center=False, return_complex=True
+        )
+        return (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2) @ self.bands
+
+    def loudness(self, powers: Tensor) -> Tensor:
+        """Sone in each band; nothing under the threshold."""
+        over = (0.5 + 0.5 * powers / self.threshold) ** self.EXPONENT - 1.0
+        return ((self.threshold / 0.5) ** self.EXPONENT * over).clamp(min=0.0)
+
+    def forward(self, decoded: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        ours, theirs = self.powers(decoded), self.powers(source)
+        scale = self.LISTENING_LEVEL / (theirs.mean(dim=(1, 2), keepdim=True) + 1e-9)
+        ours, theirs = ours * scale, theirs * scale
+        # Half of a frame's difference in level is forgiven: the ear follows gain.
+        frame = (theirs.sum(dim=-1, keepdim=True) + 5e3) / (ours.sum(dim=-1, keepdim=True) + 5e3)
+        ours = ours * frame.clamp(0.3, 3.0).detach().sqrt()
+        heard, wanted = self.loudness(ours), self.loudness(theirs)
+        difference = heard - wanted
+        masked = 0.25 * torch.minimum(heard, wanted)
+        difference = difference.sign() * (difference.abs() - masked).clamp(min=0.0)
+        added = ((ours + 50.0) / (theirs + 50.0)) ** 1.2
+        added = torch.where(added < 3.0, 0.0, added.clamp(max=12.0)).detach()
+        weight = ((theirs.sum(dim=-1) + 1e5) / 1e7) ** -0.04
+        everything = weight * (difference.square().mean(dim=-1) + 1e-6).sqrt()
+        additions = weight * (difference.abs() * added).mean(dim=-1)
+        return tuple((part.square().mean(dim=1) + 1e-9).sqrt().mean() for part in (everything, additions))  # type: ignore[return-value]

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from codec.models.nano.model import Nano
 from codec.models.nano.train.data import SpeechCorpus
 from codec.models.nano.train.losses import MultiResolutionMelLoss
 
-SEGMENTS = 12
+SEGMENTS = 16
 SEGMENT_S = 3.2
-PREFIXES = (4, 16)
+PREFIXES = (1, 4, 16)
+
+Audio = NDArray[np.float32]
 
 
 @torch.no_grad()
-def validate(
-    model: Nano, corpus: SpeechCorpus, loss: MultiResolutionMelLoss, *, seed: int, quantised: bool
-) -> dict[str, float]:
-    """Mean spectral loss and STOI (where pystoi is installed) of the same segments each time, by number of layers."""
+def validate(model: Nano, corpus: SpeechCorpus, loss: MultiResolutionMelLoss, *, seed: int) -> dict[str, float]:
+    """Mean spectral loss and scores of the same segments each time, by number of layers."""
     rate, frame = model.config.sample_rate, model.config.frame_size
     length = round(SEGMENT_S * rate) // frame * frame
     device = next(model.parameters()).device
     pcm = corpus.batch(np.random.default_rng((seed, 1)), size=SEGMENTS, length=length).to(device)
     latent = model.encoder.offline(pcm)
     delay = model.config.delay_samples
+    source = pcm[:, :-delay]
     figures: dict[str, float] = {}
-    for layers in PREFIXES if quantised else (0,):
-        if layers:
-            codes = model.quantizer.encode(latent, num_layers=layers)
-            restored = model.quantizer.decode(codes)
-        else:
-            restored = model.quantizer.output_projection(model.quantizer.input_projection(latent))
-        decoded = model.decoder.offline(restored)[:, delay:]
-        source = pcm[:, :-delay]
-        name = f"_{layers}_layers" if layers else "_unquantised"
-        figures["loss" + name] = float(loss(decoded, source))
-        score = _stoi(source.cpu().numpy(), decoded.cpu().numpy(), rate)
-        if score is not None:
-            figures["stoi" + name] = score
+    for layers in PREFIXES:
+        codes = model.quantizer.encode(latent, num_layers=layers)
+        decoded = model.decoder.offline(model.quantizer.decode(codes))[:, delay:]
+        figures[f"loss_{layers}_layers"] = float(loss(decoded, source))
+        for name, score in _scores(rate).items():
+            values = [score(a, b) for a, b in zip(source.cpu().numpy(), decoded.cpu().numpy(), strict=True)]
+            figures[f"{name}_{layers}_layers"] = float(np.nanmean(values))
     return figures
 
 
-def _stoi(source: np.ndarray, decoded: np.ndarray, rate: int) -> float | None:
+def _scores(rate: int) -> dict[str, Callable[[Audio, Audio], float]]:
+    """Those of the scores whose package is installed; each of source and decoded, NaN where there is no speech."""
+    scores: dict[str, Callable[[Audio, Audio], float]] = {}
     try:
         from pystoi import stoi
     except ImportError:
-        return None
-    return float(np.mean([stoi(a, b, rate) for a, b in zip(source, decoded, strict=True)]))
+        pass
+    else:
+        scores["stoi"] = lambda source, decoded: float(stoi(source, decoded, rate))
+        scores["estoi"] = lambda source, decoded: float(stoi(source, decoded, rate, extended=True))
+    try:
+        from pesq import NoUtterancesError, pesq
+    except ImportError:
+        pass
+    else:
+
+        def quality(source: Audio, decoded: Audio) -> float:
+            try:
+                return float(pesq(rate, source, decoded, "wb"))
+            except NoUtterancesError:
+                return float("nan")
+
+        scores["pesq"] = quality
+    return scores

@@ -6,17 +6,27 @@ import torch
 
 from codec.models.half import DecoderHalf, EncoderHalf
 from codec.models.nano import Nano, NanoConfig
+from codec.models.nano.config import PitchConfig
+from codec.models.nano.excitation import Harmonics
 from codec.models.nano.weights import nano_spec
 from codec.models.session import TorchDecoder, TorchEncoder
 
-SMALL = NanoConfig(widths=(32, 32, 64, 64), decoder_widths=(64, 64, 32, 32), head_dim=32, codebook_dim=8)
+SMALL = NanoConfig(
+    widths=(32, 32, 64, 64),
+    decoder_widths=(64, 64, 32, 32),
+    head_dim=32,
+    codebook_dim=8,
+    learned_dim=16,
+    pitch=PitchConfig(width=16, depth=1),
+)
 
 
 @pytest.fixture(scope="module")
 def nano() -> Nano:
     torch.manual_seed(1)
     model = Nano(SMALL).eval().requires_grad_(False)
-    model.quantizer.codebooks.normal_()
+    model.quantizer.sound.codebooks.normal_()
+    model.quantizer.contour_codebooks.uniform_(60.0, 400.0)
     return model
 
 
@@ -50,15 +60,30 @@ def test_codes_have_one_column_a_frame_and_audio_comes_back_whole(nano: Nano) ->
     assert pcm.abs().max() <= 1.0
 
 
-def test_the_overlap_add_delay_is_the_stated_one() -> None:
-    # With spectra taken from the input instead of predicted, the head gives the input back, late by the delay.
-    model = Nano(SMALL)
-    frontend, head = model.encoder.frontend, model.decoder.head
-    x = 0.1 * torch.randn(1, 8 * 1280)
-    padded = torch.nn.functional.pad(x, (SMALL.delay_samples, 0))
-    frames = padded.unfold(1, SMALL.window, SMALL.hop)
-    pcm = head.overlap_add.offline((frames.double() @ frontend.basis).float() @ head.basis)
-    torch.testing.assert_close(pcm[:, SMALL.delay_samples :], x[:, : -SMALL.delay_samples], atol=1e-5, rtol=0)
+def test_the_latent_ends_with_the_pitch_and_the_voicing_hop_by_hop(nano: Nano) -> None:
+    pcm = 0.1 * torch.randn(2, 3 * 1280)
+    magnitudes = nano.encoder.frontend.offline(pcm)
+    octaves, voicing = nano.encoder.reading(nano.encoder.tracker.offline(magnitudes))
+    parts = nano.quantizer.split(nano.quantizer.project(nano.encoder.offline(pcm)))
+    assert parts.sound.shape == (2, 3, SMALL.latent_dim)
+    torch.testing.assert_close(parts.octaves.flatten(1), octaves)
+    torch.testing.assert_close(parts.voicing.flatten(1), voicing)
+
+
+def test_the_decoder_speaks_at_the_pitch_of_the_codes_hop_after_hop() -> None:
+    model = Nano(SMALL).eval().requires_grad_(False)
+    model.quantizer.contour_codebooks.uniform_(60.0, 400.0)
+    shape = model.decoder.head.shape
+    bins = SMALL.synthesis_window // 2 + 1
+    shape.weight.zero_()
+    shape.bias.fill_(0.0)
+    shape.bias[: 2 * bins] = torch.tensor([-4.0, -100.0]).repeat_interleave(bins)
+    codes = torch.randint(2048, (1, 16, 5))
+    pcm = model.decode(codes)
+    pitch = model.quantizer.contour_codebooks[codes[:, 1]].flatten(1)
+    wave = Harmonics(hop=SMALL.hop, sample_rate=SMALL.sample_rate).offline(pitch)
+    late = SMALL.delay_samples - SMALL.lookahead
+    torch.testing.assert_close(pcm[:, late:], torch.tensor(-4.0).exp() * wave[:, :-late], atol=1e-5, rtol=0)
 
 
 def test_sessions_give_what_one_pass_gives(nano: Nano, encoder: TorchEncoder, decoder: TorchDecoder) -> None:

@@ -1,0 +1,1 @@
+"""Hearing for oneself: recordings rebuilt by nano and by others, a page of them, a blind comparison of them."""

@@ -1,0 +1,1 @@
+"""The pitch tracker and the codebook of its contours: what a run of nano begins with."""

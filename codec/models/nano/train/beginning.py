@@ -73,12 +73,7 @@ def _turn(model: Nano, said: Tensor) -> Tensor:
     encoder, first, learned = model.encoder, model.decoder.first, model.config.learned_dim
     kernels = first.weight[:, :learned].double()
     seen = torch.einsum("odk,oek->de", kernels, kernels)
-    seen = seen + 1e-6 * seen.diagonal().mean() * torch.eye(learned, dtype=seen.dtype)
-    root = torch.linalg.cholesky(seen)
-    mean = said.mean(dim=0)
-    values, vectors = torch.linalg.eigh(torch.cov(((said - mean) @ root).t()))
-    scale = STRONGEST / values[-1].sqrt()
-    forwards = scale * root @ vectors.flip(1)
+    mean, forwards, _ = _components(said, seen, ridge=1e-6)
     backwards = torch.linalg.inv(forwards)
     encoder.project.weight[:learned] = forwards.t() @ encoder.project.weight[:learned].double()
     encoder.patch.bias[:learned] = (encoder.patch.bias[:learned].double() - mean) @ forwards
@@ -87,6 +82,21 @@ def _turn(model: Nano, said: Tensor) -> Tensor:
     first.weight[:, :learned] = torch.einsum("odk,ed->oek", kernels, backwards)
     turned: Tensor = (said - mean) @ forwards
     return turned
+
+
+def _components(samples: Tensor, metric: Tensor, *, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Principal components of samples [M, D] where `metric` [D, D] says which distances count.
+
+    Returns their mean [D], the matrix [D, D] that takes what is left of it to components, the strongest first and of
+    deviation STRONGEST, and the components' variances [D]. `ridge`: the share of the metric's mean diagonal that is
+    added to it, for directions that hardly count.
+    """
+    metric = metric + ridge * metric.diagonal().mean() * torch.eye(len(metric), dtype=metric.dtype)
+    root = torch.linalg.cholesky(metric)
+    mean = samples.mean(dim=0)
+    values, vectors = torch.linalg.eigh(torch.cov(((samples - mean) @ root).t()))
+    scale = STRONGEST / values[-1].sqrt()
+    return mean, scale * root @ vectors.flip(1), (values * scale.square()).flip(0)
 
 
 @torch.no_grad()
@@ -140,12 +150,7 @@ def _probe(model: Nano, latent: Tensor, sound: Tensor, *, loss: MultiResolutionM
 def _turn_by(model: Nano, learner: CodebookLearner, sound: Tensor, heard: Tensor) -> Tensor:
     """Change the coordinates of the latent, of which `sound` [M, latent_dim] are samples, by the metric `heard`."""
     encoder, decoder = model.encoder, model.decoder
-    heard = heard + 1e-5 * heard.diagonal().mean() * torch.eye(len(heard), dtype=heard.dtype)
-    root = torch.linalg.cholesky(heard)
-    mean = sound.mean(dim=0)
-    values, vectors = torch.linalg.eigh(torch.cov(((sound - mean) @ root).t()))
-    scale = STRONGEST / values[-1].sqrt()
-    forwards = scale * root @ vectors.flip(1)
+    mean, forwards, variances = _components(sound, heard, ridge=1e-5)
     backwards = torch.linalg.inv(forwards)
     encoder.project.weight.copy_(forwards.t() @ encoder.project.weight.double())
     encoder.patch.weight.copy_(forwards.t() @ encoder.patch.weight.double())
@@ -157,7 +162,6 @@ def _turn_by(model: Nano, learner: CodebookLearner, sound: Tensor, heard: Tensor
     first.bias += torch.einsum("odk,d->o", first.weight.double(), mean).float()
     first.weight.copy_(torch.einsum("odk,ed->oek", first.weight.double(), backwards))
     learner.begin(((sound - mean) @ forwards).float())
-    variances: Tensor = (values * scale.square()).flip(0)
     return variances
 
 

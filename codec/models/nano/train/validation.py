@@ -29,13 +29,15 @@ def validate(model: Nano, corpus: SpeechCorpus, loss: MultiResolutionMelLoss, *,
     latent = model.encoder.offline(pcm)
     delay = model.config.delay_samples
     source = pcm[:, :-delay]
+    scores = _scores(rate)
     figures: dict[str, float] = {}
     for layers in PREFIXES:
         codes = model.quantizer.encode(latent, num_layers=layers)
         decoded = model.decoder.offline(model.quantizer.decode(codes))[:, delay:]
         figures[f"loss_{layers}_layers"] = float(loss(decoded, source))
-        for name, score in _scores(rate).items():
-            values = [score(a, b) for a, b in zip(source.cpu().numpy(), decoded.cpu().numpy(), strict=True)]
+        pairs = list(zip(source.cpu().numpy(), decoded.cpu().numpy(), strict=True))
+        for name, score in scores.items():
+            values = [score(a, b) for a, b in pairs]
             figures[f"{name}_{layers}_layers"] = float(np.nanmean(values))
     return figures
 

@@ -93,8 +93,12 @@ def qwen3_latents() -> Latents:
 
 
 def hertz(octaves: Tensor) -> Tensor:
-    """Pitch around that of a voice, of numbers around zero."""
-    return 140.0 * torch.exp2(0.3 * octaves)
+    """Pitch around that of a voice, of numbers around zero.
+
+    In sixteenths: as out of the codec's table, the same bits in any chunk. An exponential has others where a processor
+    takes many numbers at once, and a phase adds up what its pitch is off.
+    """
+    return torch.round(16.0 * 140.0 * torch.exp2(0.3 * octaves)) / 16.0
 
 
 class Decoding(StreamingModule):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,10 @@ class TorchCodec(NamedTuple):
 
 def _nano(model: Path | None, version: str) -> TorchCodec:
     nano, spec = load_nano(model, version=version)
-    return TorchCodec(EncoderHalf(nano.encoder, nano.quantizer), DecoderHalf(nano.decoder, nano.quantizer), spec)
+    # A quantiser each: a half takes its own along when it moves to a device, and the other one may be elsewhere.
+    return TorchCodec(
+        EncoderHalf(nano.encoder, nano.quantizer), DecoderHalf(nano.decoder, deepcopy(nano.quantizer)), spec
+    )
 
 
 def _nano_builder(version: str) -> Callable[[Path | None], TorchCodec]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from codec.errors import CodecError, DeviceError
 from codec.load import load_encoder
 from codec.models.device import exact_float32, torch_device
-from codec.models.factory import FULL_ATTENTION_S, load_torch_encoder, load_torch_pair
+from codec.models.factory import FULL_ATTENTION_S, load_torch_codec, load_torch_encoder, load_torch_pair
 from codec.models.qwen3.lively import save_lively, small_document
 from codec.models.session import TorchDecoder, TorchDecoderSession, TorchEncoder, TorchEncoderSession
 from codec.session import Codes, RowMask, Samples
@@ -170,6 +170,14 @@ def test_exact_arithmetic_on_a_gpu_is_put_back_as_it_was(monkeypatch: pytest.Mon
     assert torch.backends.cudnn.allow_tf32
     with exact_float32(torch.device("cpu")):
         assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("codec", ["nano", CODEC])
+def test_the_halves_may_be_on_two_devices(codec: str, release: Path) -> None:
+    """nano has one quantiser: each half takes its own along."""
+    loaded = load_torch_codec(codec, release if codec == CODEC else None)
+    loaded.decoder.to("meta")
+    assert {tensor.device.type for tensor in loaded.encoder.state_dict().values()} == {"cpu"}
 
 
 @pytest.mark.gpu

@@ -91,7 +91,9 @@ def _components(samples: Tensor, metric: Tensor, *, ridge: float) -> tuple[Tenso
     deviation STRONGEST, and the components' variances [D]. `ridge`: the share of the metric's mean diagonal that is
     added to it, for directions that hardly count.
     """
-    metric = metric + ridge * metric.diagonal().mean() * torch.eye(len(metric), dtype=metric.dtype)
+    metric = metric + ridge * metric.diagonal().mean() * torch.eye(
+        len(metric), dtype=metric.dtype, device=metric.device
+    )
     root = torch.linalg.cholesky(metric)
     mean = samples.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov(((samples - mean) @ root).t()))
@@ -118,7 +120,8 @@ def turn_latent(
     Decoded sound is the same before and after, the codebooks aside. Returns the variances of the components, the
     strongest first: what `NanoConfig.bands` shares out.
     """
-    sounds, heard = [], torch.zeros(model.config.latent_dim, model.config.latent_dim, dtype=torch.float64)
+    size, device = model.config.latent_dim, model.encoder.patch.weight.device
+    sounds, heard = [], torch.zeros(size, size, dtype=torch.float64, device=device)
     for index, pcm in enumerate(batches):
         with torch.no_grad():
             latent = model.encoder.offline(pcm)
@@ -126,7 +129,7 @@ def turn_latent(
         sounds.append(parts.sound[:, 1:].flatten(0, 1))
         if index < PROBES:
             gradient = _probe(model, latent, parts.sound, loss=loss, ear=ear)[:, 1:].flatten(0, 1).double()
-            heard += gradient.t() @ gradient / (len(gradient) * PROBES)
+            heard += gradient.t() @ gradient / len(gradient)
     sound = torch.cat(sounds).double()
     with torch.no_grad():
         return _turn_by(model, learner, sound, heard)

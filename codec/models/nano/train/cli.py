@@ -23,6 +23,9 @@ EXAMPLE = """example:
   python -m codec.models.nano.train.pitch --data speech/train --out runs/pitch
   python -m codec.models.nano.train --data speech/train --out runs/nano --pitch runs/pitch/checkpoint --minutes 90
   python -m codec.models.nano.train --data speech/train --out runs/nano --minutes 240 --resume
+on a GPU, from the released weights on:
+  python -m codec.models.nano.train --data speech/train --out runs/nano --init codec/assets/nano-1 --minutes 30 \
+      --device cuda --batch-size 64 --segment 1.92 --workers 15 --encoder-pace 0.5 --map-pace 0.1 --critics
 then:
   codec-export decoder --codec nano --model runs/nano/checkpoint -o exported"""
 
@@ -46,7 +49,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--segment", type=float, default=1.28, help="seconds a sample (default: 1.28)")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches (default: none)")
     parser.add_argument("--learning-rate", type=float, default=7e-4)
+    parser.add_argument(
+        "--encoder-pace", type=float, default=0.25, help="its share of the rate, once quantised (default: 0.25)"
+    )
+    parser.add_argument(
+        "--map-pace", type=float, default=0.0, help="the same for the maps before the codebooks (default: 0)"
+    )
+    parser.add_argument("--critics", action="store_true", help="learn from critics in the end: for a GPU")
+    parser.add_argument("--checkpoint-minutes", type=float, default=5.0, help="between checkpoints (default: 5)")
+    parser.add_argument("--validation-minutes", type=float, default=10.0, help="between validations (default: 10)")
     parser.add_argument("--no-augmentation", action="store_true", help="vary nothing of the speech but its level")
     parser.add_argument("--autocast", action="store_true", help="bfloat16 (only where the hardware has it)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
@@ -86,7 +99,13 @@ def train(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         segment_s=arguments.segment,
         augmentation=None if arguments.no_augmentation else Augmentation(),
+        workers=arguments.workers,
         learning_rate=arguments.learning_rate,
+        encoder_pace=arguments.encoder_pace,
+        map_pace=arguments.map_pace,
+        critics=arguments.critics,
+        checkpoint_minutes=arguments.checkpoint_minutes,
+        validation_minutes=arguments.validation_minutes,
         autocast=arguments.autocast,
     )
     config.out.mkdir(parents=True, exist_ok=True)

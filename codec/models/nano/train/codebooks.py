@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from codec.models.layers import BandedResidualQuantizer
 from codec.models.nano.quantizer import Latent, NanoQuantizer
 
-DECAY = 0.999
-"""Of the moving averages behind the entries: an entry is the mean of the last hundred vectors or so that fell to it."""
+MEMORY = 40
+"""An entry is the mean of about so many vectors that fell to it last, whatever the size of a batch: fewer make it
+rough, more let it lag behind an encoder that learns."""
+SLOWEST = 0.999
+"""Decay of the moving averages a step, at most."""
 FIRST_ROUNDS = 12
 """Of k-means."""
 DEAD_SHARE = 0.02
@@ -87,18 +90,21 @@ class CodebookLearner(nn.Module):
 
     @torch.no_grad()
     def _follow(self, layer: int, vectors: Tensor, index: Tensor) -> None:
+        # Nothing here may depend on a value: a step that asks the GPU for one cannot be captured, and waits.
         use, total = self.use[layer], self.total[layer]
-        count = torch.bincount(index, minlength=len(use)).to(use.dtype)
-        use.mul_(DECAY).add_(count, alpha=1 - DECAY)
-        total.mul_(DECAY).index_add_(0, index, vectors, alpha=1 - DECAY)
+        decay = self._decay(len(vectors))
+        use.mul_(decay).index_add_(0, index, torch.ones_like(vectors[:, 0]), alpha=1 - decay)
+        total.mul_(decay).index_add_(0, index, vectors, alpha=1 - decay)
         average = use.mean()
         dead = use < DEAD_SHARE * average
-        number = int(dead.sum())
-        if number:
-            fresh = vectors[torch.randint(len(vectors), (number,), device=vectors.device)]
-            use[dead] = average
-            total[dead] = fresh * average
+        fresh = vectors[torch.randint(len(vectors), (len(use),), device=vectors.device)]
+        use.copy_(torch.where(dead, average, use))
+        total.copy_(torch.where(dead[:, None], fresh * average, total))
         self.quantizer.codebooks[layer] = total / use.clamp(min=1e-8)[:, None]
+
+    def _decay(self, vectors: int) -> float:
+        """Of the moving averages, in a step of that many vectors."""
+        return min(SLOWEST, max(0.0, 1.0 - vectors / (MEMORY * self.quantizer.codebook_size)))
 
     def begin_from_codebooks(self) -> None:
         """Go on from the codebooks as they are."""
@@ -112,7 +118,9 @@ class CodebookLearner(nn.Module):
         hertz = lowest * torch.exp2(parts.octaves)
         index = first.flatten()
         weight, sums = parts.voicing.sum(dim=-1).flatten(), (parts.voicing * hertz).sum(dim=-1).flatten()
-        self.voiced.mul_(DECAY).index_add_(0, index, weight, alpha=1 - DECAY)
-        self.hertz.mul_(DECAY).index_add_(0, index, sums, alpha=1 - DECAY)
+        decay = self._decay(len(index))
+        self.voiced.mul_(decay).index_add_(0, index, weight, alpha=1 - decay)
+        self.hertz.mul_(decay).index_add_(0, index, sums, alpha=1 - decay)
         known = self.voiced > 1e-3
-        quantizer.usual_codebooks[known] = self.hertz[known] / self.voiced[known]
+        usual = self.hertz / self.voiced.clamp(min=1e-3)
+        quantizer.usual_codebooks.copy_(torch.where(known, usual, quantizer.usual_codebooks))

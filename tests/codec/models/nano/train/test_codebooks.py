@@ -52,8 +52,7 @@ def test_rows_may_have_different_numbers_of_layers() -> None:
         torch.testing.assert_close(both[row], alone[0])
 
 
-def test_entries_follow_their_vectors_and_dead_ones_start_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codec.models.nano.train.codebooks.DECAY", 0.98)  # so that it happens within the test
+def test_entries_follow_their_vectors_and_dead_ones_start_anew() -> None:
     made = learner()
     made.begin(torch.randn(400, 8))
     moved = torch.randn(8, 50, 8) * 0.1 + 5.0

@@ -9,18 +9,19 @@ from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
 from codec.models.checkpoint import load_checkpoint, save_checkpoint
 from codec.models.nano.config import NanoConfig
 from codec.models.nano.pitch import PitchTracker
-from codec.models.nano.train import cli, loop, validation
+from codec.models.nano.train import cli, loop, run_folder, validation
 from codec.models.nano.train.config import TrainConfig
 from codec.models.nano.train.data import SpeechCorpus, read_index
-from codec.models.nano.train.loop import LINEAR_MAP_PACE, QUANTISED_ENCODER_PACE, Trainer
+from codec.models.nano.train.loop import Trainer
+from codec.models.nano.train.schedule import Lesson
 from codec.models.nano.train.stages import Stage
+from codec.models.nano.train.update import LINEAR_MAP_PACE, Figures, StepInputs, Update
 from codec.models.nano.weights import load_averaged_weights, load_nano
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         seconds = count()
         patch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
-        patch.setattr(loop, "FIRST_BATCHES", 8)
+        patch.setattr(loop, "FIRST_FRAMES", 8 * 16)
         patch.setattr("codec.models.nano.train.codebooks.FIRST_ROUNDS", 1)
         patch.setattr(validation, "SEGMENTS", 1)
         patch.setattr(validation, "_scores", lambda rate: {})
@@ -89,17 +90,19 @@ def finished(
                 joins.append(float(self.model.decoder.join.weight.detach().abs().max()))
             super()._begin_stage(stage)
 
-        def _update(self, pcm: torch.Tensor, rng: np.random.Generator) -> dict[str, float]:
-            stage, before = self.stage, {k: v.clone() for k, v in self.model.state_dict().items()}
-            figures = super()._update(pcm, rng)
-            if self.stage is stage:  # otherwise the latent became another
-                moved = {k for k, v in self.model.state_dict().items() if not torch.equal(v, before[k])}
-                learned[stage] = learned.get(stage, set()) | moved
-            return figures
+    step = Update.__call__
+
+    def watched(self: Update, inputs: StepInputs, lesson: Lesson) -> Figures:
+        before = {k: v.clone() for k, v in self.model.state_dict().items()}
+        figures = step(self, inputs, lesson)
+        moved = {k for k, v in self.model.state_dict().items() if not torch.equal(v, before[k])}
+        learned[lesson.stage] = learned.get(lesson.stage, set()) | moved
+        return figures
 
     out = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "Trainer", Watched)
+        patch.setattr(Update, "__call__", watched)
         assert cli.main([*arguments(speech, out, steps=5), "--pitch", str(pitch)]) == 0
     (trainer,), (join,) = made, joins
     return Finished(out, speech, trainer, learned, join)
@@ -108,7 +111,7 @@ def finished(
 def test_a_run_goes_through_its_stages_and_leaves_checkpoint_and_log(finished: Finished, pitch: Path) -> None:
     tensors, about = load_checkpoint(finished.out / "checkpoint")
     assert (about["step"], about["elapsed_s"], about["stage"]) == (5, 5.0, Stage.TURNED)
-    assert finished.trainer.skipped_steps == 0
+    assert finished.trainer.update.skipped_steps == 0
     assert finished.join_of_first_stage == 0.0
     assert tensors["model.decoder.join.weight"].abs().max() > 0
     assert all(tensors["average.quantizer.sound.codebooks"].flatten(1).std(dim=1) > 0)
@@ -164,9 +167,10 @@ def trainer(finished: Finished, *, steps: int) -> Trainer:
 
 def held(trainer: Trainer) -> bool:
     """Whether the latent is held: a slow encoder, its projection still, and a decoder that hears of the patch."""
-    paces = [group["pace"] for group in trainer.optimizer.param_groups]
+    paces = {group["name"]: group["pace"] for group in trainer.update.optimizer.param_groups}
+    pace = trainer.config.encoder_pace
     return (
-        paces == [1.0, LINEAR_MAP_PACE, QUANTISED_ENCODER_PACE, 1.0]
+        paces == {"encoder": pace, "map": 0.0, "decoder_map": LINEAR_MAP_PACE, "rest": 1.0}
         and not trainer.model.encoder.project.weight.requires_grad
         and trainer.model.decoder.join.weight.requires_grad
     )
@@ -181,20 +185,20 @@ def test_a_run_is_resumed_where_it_was(finished: Finished, quick: pytest.MonkeyP
     assert not held(resumed)
     resumed.resume()
     assert held(resumed)
-    assert resumed.stage is Stage.TURNED
+    assert resumed.progress.stage is Stage.TURNED
     assert not encoder_learns(resumed)
-    assert (resumed.step, resumed.share) == (5, 5 / 6)
+    assert (resumed.progress.step, resumed.share) == (5, 5 / 6)
     ours, theirs = finished.trainer, resumed
     for name, tensor in ours.model.state_dict().items():
         assert torch.equal(theirs.model.state_dict()[name], tensor), name
     for name, tensor in ours.learner.named_buffers():
         assert torch.equal(dict(theirs.learner.named_buffers())[name], tensor), name
-    before, after = ours.optimizer.state_dict()["state"], theirs.optimizer.state_dict()["state"]
+    before, after = ours.update.optimizer.state_dict()["state"], theirs.update.optimizer.state_dict()["state"]
     assert before.keys() == after.keys()
     assert all(torch.equal(before[i]["exp_avg"], after[i]["exp_avg"]) for i in before)
     shape = resumed.model.decoder.head.shape.weight.detach().clone()
     resumed.run()
-    assert resumed.step == 6
+    assert resumed.progress.step == 6
     assert not torch.equal(resumed.model.decoder.head.shape.weight, shape)
 
 
@@ -202,9 +206,11 @@ def test_a_run_is_resumed_in_the_stage_that_it_was_in(finished: Finished, monkey
     tensors, about = load_checkpoint(finished.out / "checkpoint")
     resumed = trainer(finished, steps=6)
     for stage in (Stage.SPEAKING, Stage.QUANTISED):
-        monkeypatch.setattr(loop, "load_checkpoint", lambda _, stage=stage: (tensors, {**about, "stage": int(stage)}))
+        monkeypatch.setattr(
+            run_folder, "load_checkpoint", lambda _, stage=stage: (tensors, {**about, "stage": int(stage)})
+        )
         resumed.resume()
-        assert resumed.stage is stage
+        assert resumed.progress.stage is stage
         assert held(resumed) == (stage is Stage.QUANTISED)
         assert encoder_learns(resumed)
 
@@ -214,6 +220,6 @@ def test_a_run_may_begin_from_a_release(finished: Finished) -> None:
     weights = load_averaged_weights(finished.out / "checkpoint")
     begun.begin_from(weights)
     assert held(begun)
-    assert (begun.step, begun.share) == (0, 0.0)
+    assert (begun.progress.step, begun.share) == (0, 0.0)
     assert torch.equal(begun.learner.total, weights["quantizer.sound.codebooks"])
     assert torch.equal(begun.average.decoder.patch.weight, weights["decoder.patch.weight"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from tests.deploy.visitor import NOT_AUTHORISED, Login, RefusedError, Visitor
 
 pytestmark = pytest.mark.broker
 
+NO_CERTIFICATE = "peer did not return a certificate"
+BAD_CERTIFICATE = "certificate verify failed"
 VERSIONS = pytest.mark.parametrize("version", [5, 4], ids=["MQTT 5", "MQTT 3.1.1"])
 
 
@@ -22,6 +26,18 @@ def enter(site: Site, login: Login, version: int = 5) -> None:
     """Connect and leave; RefusedError where that fails."""
     with Visitor(site, login, version=version):
         pass
+
+
+@contextmanager
+def refused(site: Site, reason: str) -> Iterator[None]:
+    """What is tried in the block must be refused, for what the broker's log calls `reason`.
+
+    The log holds the tests before this one too: a line more is waited for, which also keeps it from the next test.
+    """
+    before = site.log().count(reason)
+    with pytest.raises(RefusedError):
+        yield
+    site.wait_for_count(reason, before + 1)
 
 
 @VERSIONS
@@ -39,29 +55,27 @@ def test_a_password_is_the_ticket_where_none_is_asked_for_a_certificate(
 
 @VERSIONS
 def test_nobody_comes_in_without_a_certificate(site: Site, version: int) -> None:
-    with pytest.raises(RefusedError):
+    with refused(site, NO_CERTIFICATE):
         enter(site, Login(), version)
-    site.wait_for_log("peer did not return a certificate")
 
 
 def test_a_password_does_not_replace_the_certificate(site: Site) -> None:
-    with pytest.raises(RefusedError):
+    with refused(site, NO_CERTIFICATE):
         enter(site, Login(username="edge-word", password=PASSWORD))
 
 
 def test_a_certificate_of_another_authority_is_refused(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError):
+    with refused(site, BAD_CERTIFICATE):
         enter(site, Login(stranger(tmp_path, "edge-1")))
 
 
 def test_an_expired_certificate_is_refused(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError):
+    with refused(site, BAD_CERTIFICATE):
         enter(site, Login(stranger(tmp_path, "edge-1", site.authority, valid=(-9, -1))))
-    site.wait_for_log("certificate verify failed")
 
 
 def test_a_certificate_that_is_not_valid_yet_is_refused(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError):
+    with refused(site, BAD_CERTIFICATE):
         enter(site, Login(stranger(tmp_path, "edge-1", site.authority, valid=(1, 9))))
 
 
@@ -73,7 +87,7 @@ def test_the_same_stranger_with_a_valid_certificate_of_ours_would_come_in(site: 
 def test_the_brokers_own_certificate_is_no_ticket(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     shutil.copytree(site.folder / "site" / "broker", folder)
-    with pytest.raises(RefusedError):
+    with refused(site, BAD_CERTIFICATE):
         enter(site, Login(folder))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.demo.broker import RunningBroker
 from protocol.service import ExitCode
+from tests.integration.watcher import TOPICS, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.broker
 
 END_S = 40.0
+ALONE_PACKETS = 5
+"""Two seconds of sound over the link profile that is used where none is named."""
 
 
 def errors(text: str) -> list[str]:
@@ -27,11 +30,11 @@ def errors(text: str) -> list[str]:
 
 
 def test_one_of_two_gateways_with_one_client_id_says_so_and_leaves_and_the_other_streams_on(
-    start: Start, mosquitto: RunningBroker, toy_codec: Path, hum: Callable[[float], Path]
+    start: Start, mosquitto: RunningBroker, watcher: Watcher, toy_codec: Path, hum: Callable[[float], Path]
 ) -> None:
     source = str(hum(60.0))
     common = ["run", "--source", source, "--broker", mosquitto.url, "--id", "twin", "--model", str(toy_codec)]
-    gateways = [start("gateway", *common, "--stream", f"twin-{number}", "--for", "10s") for number in range(2)]
+    gateways = [start("gateway", *common, "--stream", f"twin-{number}") for number in range(2)]
     first_out = next_to_end(gateways, END_S)
     _, err = first_out.communicate()
     assert first_out.returncode == ExitCode.CONFIGURATION, err
@@ -40,7 +43,11 @@ def test_one_of_two_gateways_with_one_client_id_says_so_and_leaves_and_the_other
     assert "--id" in sentence
     assert "Traceback" not in err
     assert err.count("seems to use our client id") <= 2, "said as it happens, and as what we leave for"
-    (survivor,) = [gateway for gateway in gateways if gateway is not first_out]
+    (number,) = [number for number, gateway in enumerate(gateways) if gateway is not first_out]
+    survivor, tokens = gateways[number], TOPICS.tokens(f"twin-{number}")
+    watcher.rely_on(survivor)
+    watcher.wait_for_count(tokens, watcher.count(tokens) + ALONE_PACKETS)
+    survivor.terminate()
     _, err = survivor.communicate(timeout=END_S)
     assert survivor.returncode == ExitCode.OK, err
     connects = mosquitto.log_path.read_text().count(" as vw-gateway-twin ")

@@ -18,6 +18,7 @@ import soundfile
 from codec import CodecSpec
 from gateway.demo.broker import RunningBroker, start_broker
 from gateway.demo.quality import align
+from tests.integration.watcher import TOPICS, Watcher
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -32,6 +33,14 @@ def finish(process: subprocess.Popen[str], timeout_s: float = _END_S) -> tuple[i
     """Exit code, standard output and standard error of a process that is expected to end by itself."""
     out, err = process.communicate(timeout=timeout_s)
     return process.returncode, out, err
+
+
+SHORT_PATIENCE = """
+import edge_player.pipeline, gateway.pipeline, protocol.transport.waiting
+gateway.pipeline.CONNECT_TIMEOUT_S = edge_player.pipeline.WAIT_S = 1.0
+protocol.transport.waiting.probe_broker.__kwdefaults__["timeout_s"] = 1.0
+"""
+"""A prelude: what is waited for in vain is waited for a second, not five or ten. What is said then is the same."""
 
 
 def assert_one_sentence(err: str, part: str) -> None:
@@ -66,12 +75,18 @@ def wait_for_log(path: Path, text: str, timeout_s: float = _END_S) -> None:
 
 @pytest.fixture
 def play(start: Start, broker: RunningBroker, toy_codec: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Starts a player that waits for the stream `test` and ends with it: `play(*more)`."""
+    """Starts a player that waits for the stream `test` and ends with it: `play(*more)`; it is there on return."""
 
     def run(*more: str) -> subprocess.Popen[str]:
         arguments = ["run", "--stream", "test", "--broker", broker.url, "--model", str(toy_codec), "--wait"]
         arguments += ["--exit-on-stop", "--id", "player", "--stats-file", str(tmp_path / "player.json")]
-        return start("edge_player", *arguments, *more)
+        process = start("edge_player", *arguments, *more)
+        with Watcher(broker.url) as watcher:
+            watcher.rely_on(process)
+            # Said right behind its subscriptions: a stream that begins now is heard from its first frame.
+            topic = TOPICS.edge_status("player")
+            watcher.wait_for_status(topic, lambda status: status.state == "waiting", "the player")
+        return process
 
     return run
 
@@ -106,7 +121,7 @@ def test_a_file_comes_out_as_it_went_in(
 ) -> None:
     source = hum(SECONDS)
     player = play("--out", str(tmp_path / "result.wav"))
-    gateway = send("--source", str(source), "--link", link, "--start-delay", "4s")
+    gateway = send("--source", str(source), "--link", link, "--start-delay", "500ms")
     assert finish(gateway)[0] == 0
     assert finish(player)[0] == 0
     assert_identities(tmp_path)
@@ -124,7 +139,7 @@ def test_a_file_comes_out_as_it_went_in(
 
 def test_raw_pcm_on_standard_input_is_a_source(play: Start, send: Start, tmp_path: Path) -> None:
     player = play("--out", "null")
-    gateway = send("--source", "-", "--rate", "8000", "--link", "lan", "--start-delay", "4s", stdin=subprocess.PIPE)
+    gateway = send("--source", "-", "--rate", "8000", "--link", "lan", "--start-delay", "500ms", stdin=subprocess.PIPE)
     assert gateway.stdin is not None
     os.write(gateway.stdin.fileno(), np.zeros(8000, dtype="<i2").tobytes())
     gateway.stdin.close()
@@ -137,11 +152,18 @@ def test_raw_pcm_on_standard_input_is_a_source(play: Start, send: Start, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_stream_cleanly_and_the_player_with_it(
-    play: Start, send: Start, hum: Callable[[float], Path], tmp_path: Path, number: signal.Signals
+    play: Start,
+    send: Start,
+    broker: RunningBroker,
+    hum: Callable[[float], Path],
+    tmp_path: Path,
+    number: signal.Signals,
 ) -> None:
     player = play("--out", "null")
-    gateway = send("--source", str(hum(SECONDS)), "--loop", "--link", "lan", "--start-delay", "3s")
-    time.sleep(7.0)
+    with Watcher(broker.url) as watcher:
+        gateway = send("--source", str(hum(SECONDS)), "--loop", "--link", "lan", "--start-delay", "500ms")
+        watcher.rely_on(gateway)
+        watcher.wait_for_count(TOPICS.tokens("test"), FRAMES)  # a packet a frame: it loops by now
     assert gateway.poll() is None
     gateway.send_signal(number)
     begun = time.monotonic()
@@ -174,7 +196,7 @@ def test_check_says_ok_and_names_what_it_tried(
 
 def test_check_reports_every_failure_with_the_exit_code_of_the_first(start: Start, tmp_path: Path) -> None:
     arguments = ["--source", str(tmp_path / "none.wav"), "--broker", "mqtt://127.0.0.1:1", "--model", str(tmp_path)]
-    code, out, err = finish(start("gateway", "check", *arguments))
+    code, out, err = finish(start("gateway", "check", *arguments, prelude=SHORT_PATIENCE))
     assert code == 66, err
     assert out.count("FAILED") == 3
     assert "File not found at" in out
@@ -219,7 +241,7 @@ def test_a_broker_that_is_down_is_one_sentence_and_69(
     start: Start, toy_codec: Path, hum: Callable[[float], Path]
 ) -> None:
     arguments = ["--source", str(hum(0.2)), "--model", str(toy_codec), "--broker", "mqtt://127.0.0.1:1"]
-    code, _, err = finish(start("gateway", "run", *arguments))
+    code, _, err = finish(start("gateway", "run", *arguments, prelude=SHORT_PATIENCE))
     assert code == 69
     assert_one_sentence(err, "127.0.0.1:1")
 
@@ -282,7 +304,7 @@ def test_a_stream_that_is_not_there_is_one_sentence_and_66(
     start: Start, broker: RunningBroker, toy_codec: Path
 ) -> None:
     arguments = ["--stream", "nobody", "--broker", broker.url, "--model", str(toy_codec), "--out", "null"]
-    code, _, err = finish(start("edge_player", "run", *arguments))
+    code, _, err = finish(start("edge_player", "run", *arguments, prelude=SHORT_PATIENCE))
     assert code == 66
     assert_one_sentence(err, "nobody")
 

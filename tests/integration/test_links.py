@@ -205,6 +205,10 @@ def test_rules_that_forbid_publishing_are_said(site: Site, tmp_path: Path) -> No
     outcome.assert_refused(77, "we may not publish on vw/v1/s/lobby/")
 
 
+SOON = "import protocol.transport.permissions\nprotocol.transport.permissions.ECHO_TIMEOUT_S = 2.0"
+"""A prelude: on this machine an echo comes at once, so it is missed soon."""
+
+
 def test_rules_that_forbid_publishing_are_said_where_mqtt_is_silent_about_it(site: Site, tmp_path: Path) -> None:
     """MQTT 3.1.1 acknowledges what it throws away."""
     settings = {"acl_file": str(site.root / "etc/mosquitto/voxwire/acl")}
@@ -216,7 +220,7 @@ def test_rules_that_forbid_publishing_are_said_where_mqtt_is_silent_about_it(sit
     ):
         login: list[str | Path] = ["--username", "gw-mute", "--password-file", tmp_path / "password"]
         words = arguments("gateway", old.url, *login, "--for", "20s", name="gw-mute")
-        outcome = run(tmp_path, "gateway", *words)
+        outcome = run(tmp_path, "gateway", *words, prelude=SOON)
     assert "(MQTT 3.1.1)" in outcome.err
     outcome.assert_refused(77, "does not come back")
     assert "vw/v1/s/lobby/" in outcome.err

@@ -22,28 +22,30 @@ MIN_STOI = 0.7
 FRAME_S = 0.08
 PATIENCE_S = 1.5
 UTTERANCES = 3
+FEW_UTTERANCES = 2
+"""Where the question is whether anything is heard again."""
 ROUNDS = 3
 """A machine busy with other tests may hold a process up for longer than its buffers last: then they are said again."""
 
 
-def assert_heard(room: VirtualRoom) -> None:
+def assert_heard(room: VirtualRoom, count: int = FEW_UTTERANCES) -> None:
     """Say a few sentences into the mouth: every one comes out at the ear, understandable and in time."""
     rounds = []
     for _ in range(ROUNDS):
-        results = say_and_listen(room)
+        results = say_and_listen(room, count)
         latencies_s = [result.latency_s for result in results if result.latency_s is not None]
         stoi = score(room.recorder, results) if latencies_s else 0.0
-        in_time = len(latencies_s) == UTTERANCES and np.percentile(latencies_s, 95) <= MAX_LATENCY_S
+        in_time = len(latencies_s) == count and np.percentile(latencies_s, 95) <= MAX_LATENCY_S
         if in_time and stoi >= MIN_STOI:
             return
         rounds.append((stoi, results))
     pytest.fail(f"not heard, or not in time, in {ROUNDS} rounds: {rounds}")
 
 
-def say_and_listen(room: VirtualRoom) -> list[Heard]:
+def say_and_listen(room: VirtualRoom, count: int) -> list[Heard]:
     """One round of utterances, and what became of each."""
     recorder = room.recorder
-    pieces = utterances(RATE_HZ, count=UTTERANCES)
+    pieces = utterances(RATE_HZ, count=count)
     start_s = recorder.seconds
     assert room.say(speak(pieces, RATE_HZ), RATE_HZ).wait(60.0) == 0
     recorder.wait_for(PATIENCE_S)
@@ -53,7 +55,7 @@ def say_and_listen(room: VirtualRoom) -> list[Heard]:
 def test_speech_said_into_the_microphone_comes_out_of_the_loudspeaker_in_time(room: VirtualRoom, ends: Ends) -> None:
     player, gateway = ends.start_player(), ends.start_gateway("--link", "lan")
     player.wait_for("online")
-    assert_heard(room)
+    assert_heard(room, UTTERANCES)
     sent, played = gateway.finish(), player.finish()
     assert sent["frames_encoded"] == sent["frames_published"] > 0, sent
     assert sent["input_overflows"] == sent["frames_gapped"] == sent["input_device_losses"] == 0, sent

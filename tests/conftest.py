@@ -11,20 +11,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.room.sound_server import NEEDS, SoundServer, missing_programs
+from tests.exports import SMALL_CODECS, Exports
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_PARTS = ("broker", "audio", "oracle")
 """Marks of tests that need something beside .venv: Mosquitto, PulseAudio, PortAudio, the official Qwen3 package."""
 
 
-SLOW_FIXTURES = ("small_qwen3_onnx",)
-"""Whichever test asks first waits while they are made, a minute on a machine that does nothing else."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """More time for the tests that may have to wait for a slow fixture."""
+    """More time for the tests that may have to wait for an export: whichever asks first, if it comes early."""
     for item in items:
-        if set(SLOW_FIXTURES) & set(getattr(item, "fixturenames", ())):
+        if SMALL_CODECS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(600))
 
 
@@ -51,6 +48,12 @@ def _checkout_first_on_the_path_of_child_processes() -> None:
     """`python -m gateway` in a child must mean this checkout, from whatever folder the child starts in."""
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(REPOSITORY) if not inherited else f"{REPOSITORY}{os.pathsep}{inherited}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _child_processes_keep_what_they_compile() -> None:
+    """Hundreds of commands are started: to compile our modules each time is a sixth of what a short one takes."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
@@ -80,17 +83,33 @@ def small_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_lively(small_document(), tmp_path_factory.mktemp("small-qwen3"))
 
 
-@pytest.fixture(scope="session")
-def small_qwen3_onnx(small_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with encoder.onnx and decoder.onnx of `small_qwen3`: exported once, which takes half a minute."""
-    from codec.models.factory import load_torch_codec
-    from export.onnx_export import export_half
+@pytest.fixture(scope="session", autouse=True)
+def _exports(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    _checkout_first_on_the_path_of_child_processes: None,
+) -> Iterator[Exports | None]:
+    """Begun with the first test where any test of this run will ask for them."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    codecs = [codec for fixture, codec in SMALL_CODECS.items() if fixture in wanted]
+    if not codecs:
+        yield None
+        return
+    weights: Path = request.getfixturevalue("small_qwen3")
+    with Exports(codecs, tmp_path_factory.mktemp("exports"), qwen3=weights) as exports:
+        yield exports
 
-    folder = tmp_path_factory.mktemp("small-qwen3-onnx")
-    loaded = load_torch_codec("qwen3-12hz", small_qwen3)
-    export_half("encoder", loaded.encoder, loaded.spec, folder / "encoder.onnx")
-    export_half("decoder", loaded.decoder, loaded.spec, folder / "decoder.onnx")
-    return folder
+
+@pytest.fixture(scope="session")
+def small_qwen3_onnx(_exports: Exports) -> Path:
+    """A folder with encoder.onnx and decoder.onnx of `small_qwen3`."""
+    return _exports.of(SMALL_CODECS["small_qwen3_onnx"])
+
+
+@pytest.fixture(scope="session")
+def small_nano_onnx(_exports: Exports) -> Path:
+    """The same of `tests.small_nano`."""
+    return _exports.of(SMALL_CODECS["small_nano_onnx"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,56 +4,46 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
-from codec.models.checkpoint import rounded_to_half
 from codec.models.factory import TorchCodec
-from codec.models.half import CodecHalf, DecoderHalf, EncoderHalf
-from codec.models.nano import Nano, NanoConfig
-from codec.models.nano.config import PitchConfig
-from codec.models.nano.weights import nano_spec
+from codec.models.half import CodecHalf
 from codec.spec import CodecSpec
-from export.onnx_export import export_half
+from export.speech import bundled_speech
 from export.wrappers import Half
+from tests.small_nano import make_small_nano
 
-SMALL = NanoConfig(
-    widths=(32, 32, 64, 64),
-    depths=(1, 1, 1, 1),
-    decoder_widths=(64, 64, 32, 32),
-    decoder_depths=(1, 1, 1, 1),
-    head_dim=32,
-    codebook_dim=8,
-    pitch=PitchConfig(lags=32, low_bins=16, width=32, depth=1),
-)
+HEARD_S = 12
+"""Half of it is calibrated on, the other half judged."""
 
 
 @pytest.fixture(scope="session")
 def small_codec() -> TorchCodec:
     """A nano of toy size whose every weight is its own, rounded as the export wants it."""
-    torch.manual_seed(6)
-    model = Nano(SMALL).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.add_(0.05 * torch.randn_like(parameter))
-    model.quantizer.sound.codebooks.normal_()
-    model.quantizer.contour_codebooks.uniform_(80.0, 320.0)
-    model.quantizer.usual_codebooks.uniform_(80.0, 320.0)
-    model.load_state_dict(rounded_to_half(model.state_dict()))
-    spec = nano_spec(model.state_dict(), version="nano-1", config=SMALL)
-    return TorchCodec(EncoderHalf(model.encoder, model.quantizer), DecoderHalf(model.decoder, model.quantizer), spec)
+    return make_small_nano()
 
 
 @pytest.fixture(scope="session")
-def exported(small_codec: TorchCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(small_nano_onnx: Path) -> Path:
     """Its two halves as files."""
-    folder = tmp_path_factory.mktemp("exported")
-    export_half("encoder", small_codec.encoder, small_codec.spec, folder / "encoder.onnx")
-    export_half("decoder", small_codec.decoder, small_codec.spec, folder / "decoder.onnx")
-    return folder
+    return small_nano_onnx
 
 
 @pytest.fixture
-def traced_before(exported: Path, small_codec: TorchCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command exports the toy codec, and has it traced already: tracing takes longer than all the rest."""
+def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parity over 8 s of each row for each step size: longer than any state remembers, the reset of a row included."""
+    monkeypatch.setattr("export.parity.DECODER_FRAMES", 100)
+    monkeypatch.setattr("export.parity.ENCODER_FRAMES", 100)
+
+
+@pytest.fixture
+def traced_before(
+    exported: Path, small_codec: TorchCodec, short_schedule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command exports the toy codec, and has it traced already: tracing takes longer than all the rest.
+
+    It hears the beginning of the recording only: a choice of layers quantises again and again, each time over all of
+    the speech.
+    """
 
     def copy(half: Half, _module: CodecHalf, _spec: CodecSpec, path: Path) -> Path:
         shutil.copyfile(exported / f"{half}.onnx", path)
@@ -61,3 +51,5 @@ def traced_before(exported: Path, small_codec: TorchCodec, monkeypatch: pytest.M
 
     monkeypatch.setattr("export.variants.export_half", copy)
     monkeypatch.setattr("export.cli.load_torch_codec", lambda _codec, _model: small_codec)
+    heard = bundled_speech(small_codec.spec)[: HEARD_S * small_codec.spec.sample_rate]
+    monkeypatch.setattr("export.speech.bundled_speech", lambda _spec: heard)

@@ -43,13 +43,16 @@ def load_nano(folder: Path | None = None, *, version: str = PACKAGED_VERSIONS["n
     if folder is None:
         with as_file(packaged_folder(version)) as packaged:
             weights = load_released_weights(packaged)
-    elif (folder / INDEX_NAME).exists():
-        weights = load_averaged_weights(folder)
     else:
-        weights = load_released_weights(folder)
+        weights = load_weights(folder)
     model = Nano(NanoConfig()).eval()
     fit(model, weights)
     return model, nano_spec(model.state_dict(), version=version, config=model.config)
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """Weights by torch's names, of a training checkpoint or of a folder with released files. Raises CheckpointError."""
+    return load_averaged_weights(folder) if (folder / INDEX_NAME).exists() else load_released_weights(folder)
 
 
 def fit(model: Nano, weights: dict[str, Tensor]) -> None:

@@ -45,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
-    parser.add_argument("--init", type=Path, help="begin from a release: a folder with encoder.onnx, decoder.onnx")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="begin from trained weights: a folder with encoder.onnx and decoder.onnx, or a checkpoint",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--segment", type=float, default=1.28, help="seconds a sample (default: 1.28)")
@@ -120,9 +124,9 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.resume:
         trainer.resume()
     elif arguments.init:
-        from codec.models.nano.weights import load_released_weights
+        from codec.models.nano.weights import load_weights
 
-        trainer.begin_from(load_released_weights(arguments.init))
+        trainer.begin_from(load_weights(arguments.init))
     else:
         trainer.begin()
     trainer.run()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from codec.errors import CheckpointError
 from codec.models.checkpoint import load_checkpoint, save_checkpoint
 from codec.models.nano.train.stages import Stage
 from codec.models.nano.train.update import Update
@@ -51,6 +52,11 @@ class RunFolder:
     def restore(self, update: Update) -> Progress:
         """Put the checkpoint back into a run; where that one was. Raises CheckpointError."""
         tensors, about = load_checkpoint(self.path / "checkpoint")
+        if "from_release" not in about:
+            raise CheckpointError(
+                f"The checkpoint in {self.path} is no run of this recipe that could go on: begin one in another folder "
+                f"from its weights, with --init {self.path / 'checkpoint'}"
+            )
         stage = Stage(about["stage"])
         for prefix, module in _modules(update).items():
             module.load_state_dict(_below(tensors, prefix))

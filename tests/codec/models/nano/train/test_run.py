@@ -22,7 +22,7 @@ from codec.models.nano.train.loop import Trainer
 from codec.models.nano.train.schedule import Lesson
 from codec.models.nano.train.stages import Stage
 from codec.models.nano.train.update import LINEAR_MAP_PACE, Figures, StepInputs, Update
-from codec.models.nano.weights import load_averaged_weights, load_nano
+from codec.models.nano.weights import load_averaged_weights, load_nano, load_weights
 
 pytestmark = pytest.mark.slow
 
@@ -213,6 +213,17 @@ def test_a_run_is_resumed_in_the_stage_that_it_was_in(finished: Finished, monkey
         assert resumed.progress.stage is stage
         assert held(resumed) == (stage is Stage.QUANTISED)
         assert encoder_learns(resumed)
+
+
+def test_weights_without_their_run_are_not_gone_on_from_and_the_way_out_is_named(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensors, _ = load_checkpoint(finished.out / "checkpoint")
+    average = {name: tensor for name, tensor in tensors.items() if name.startswith("average.")}
+    save_checkpoint(tmp_path / "checkpoint", average, {"step": 5})
+    assert cli.main([*arguments(finished.data, tmp_path, steps=1), "--resume"]) == 76
+    assert "--init" in capsys.readouterr().err
+    assert load_weights(tmp_path / "checkpoint").keys() == finished.trainer.model.state_dict().keys()
 
 
 def test_a_run_may_begin_from_a_release(finished: Finished) -> None:

@@ -9,7 +9,7 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,8 @@ class Measures:
     missing: dict[str, str]
 
 
-def measure(reference: Signal, degraded: Signal) -> Measures:
-    """All figures of two aligned recordings [T] at SCORE_RATE_HZ, equally long.
+def measure(reference: Signal, degraded: Signal, *, only: Collection[str] | None = None) -> Measures:
+    """The figures of two aligned recordings [T] at SCORE_RATE_HZ, equally long: all of them, or `only` these.
 
     `stoi`: intelligibility, 0 to 1. `pesq_wb`, `pesq_nb`: 1 to 4.6, the mean over stretches of at most 20 s.
     `speaker_similarity`: cosine of the voices, up to 1. `utmos_…`: naturalness that a network hears, 1 to 5.
@@ -61,6 +61,8 @@ def measure(reference: Signal, degraded: Signal) -> Measures:
     values: dict[str, float | None] = {}
     missing: dict[str, str] = {}
     for name, figure in figures.items():
+        if only is not None and name not in only:
+            continue
         try:
             values[name] = _finite(figure())
         except NotMeasuredError as reason:

@@ -116,6 +116,21 @@ class Connection:
         """The id we log in with."""
         return self._client_id
 
+    @property
+    def keepalive_s(self) -> int:
+        """The MQTT keep-alive that holds, in seconds: ours, or the one that an MQTT 5 broker wants instead."""
+        return self._loop.keepalive_s
+
+    @property
+    def turns(self) -> int | None:
+        """Rises at least once a second while connected, as long as the network thread gets round; None otherwise."""
+        return self._loop.turns if self._lifecycle.state is ConnectionState.CONNECTED else None
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the network thread, a bug of ours; the state is CLOSED then."""
+        return self._loop.failure
+
     def start(self) -> None:
         """Start connecting in the background."""
         if self._loop.started or self._lifecycle.state is ConnectionState.CLOSED:
@@ -148,6 +163,20 @@ class Connection:
         """Get no more messages on this filter."""
         if self._subscriptions.remove(topic):
             self._loop.command(lambda session: session.unsubscribe(topic))
+
+    def resubscribe(self) -> None:
+        """Subscribe to everything once more: a broker may have forgotten us and keep the connection all the same.
+
+        Retained messages come again. Without a connection there is nothing to do: the next one subscribes anyway.
+        """
+        self._loop.resubscribe()
+
+    def reconnect(self) -> None:
+        """Leave the broker in order and come back at once, with a clean start: what it has queued for us is gone.
+
+        The will is not published, and `disconnects` does not count it. Without a connection there is nothing to do.
+        """
+        self._loop.renew()
 
     def on_connected(self, callback: Callable[[], None]) -> None:
         """Call this on the network thread after every successful connect, and soon if connected already.

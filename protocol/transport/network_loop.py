@@ -26,6 +26,7 @@ from protocol.transport.version_choice import MQTT_311
 from protocol.transport.wire import WireMeter
 
 IDLE_POLL_S: Final = 1.0  # how often keep-alive is looked after when nothing happens
+RENEW_LINGER_S: Final = 0.2  # for the broker to take our farewell; what it still sends is thrown away meanwhile
 JOIN_GRACE_S: Final = 0.5
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class NetworkLoop:
         self.meter = WireMeter()
         self.oversize = 0
         self.callback_errors = 0
+        self.turns = 0
+        self.keepalive_s = parts.config.keepalive
+        self.failure: BaseException | None = None
 
     # --- used from any thread ---
 
@@ -100,6 +104,15 @@ class NetworkLoop:
             self._commands.append(lambda session: self._call(callback))
         self.wake()
 
+    def resubscribe(self) -> None:
+        """Ask for everything once more, on the connection there is; the greeting of a new one does so anyway."""
+        self.command(lambda session: session.subscribe([(e.topic, e.qos) for e in self._parts.subscriptions.all()]))
+
+    def renew(self) -> None:
+        """Leave the broker politely, which brings no will, and come back. Without a connection there is nothing to do:
+        the next greeting forgets what was commanded before it."""
+        self.command(lambda session: session.disconnect(linger_s=RENEW_LINGER_S))
+
     def wake(self) -> None:
         """Something is to be done."""
         if self._wakeup is not None:
@@ -116,11 +129,16 @@ class NetworkLoop:
     # --- the network thread ---
 
     def _run(self) -> None:
-        while not self._departure.asked:
-            self._departure.wait(self._attempt())
-        self._close()
-        assert self._wakeup is not None
-        self._wakeup.close()
+        try:
+            while not self._departure.asked:
+                self._departure.wait(self._attempt())
+        except BaseException as error:  # a bug of ours: whoever uses the connection must not take it for a live one
+            logger.exception("%s: the network thread ended", self._parts.client_id)
+            self.failure = error
+        finally:
+            self._close()
+            assert self._wakeup is not None
+            self._wakeup.close()
 
     def _attempt(self) -> float:
         """Connect, serve until that ends, and return the seconds to wait before the next attempt."""
@@ -185,11 +203,14 @@ class NetworkLoop:
     def _serve(self, session: Session) -> None:
         greeted = False
         while not session.ended:
+            self.turns += 1
             if session.accepted:
                 if not greeted:
                     self._greet(session)
                     greeted = True
                 self._obey(session)
+                if session.ended:  # a command was to leave
+                    return
                 self._parts.delivery.pump(session)
                 self._look_for_echoes(session)
             if self._departure.asked and self._departure.leave(session, self._is_idle_now):
@@ -206,6 +227,7 @@ class NetworkLoop:
             callbacks = list(self._callbacks)
         parts = self._parts
         parts.delivery.set_broker_limit(session.broker_receive_maximum)
+        self.keepalive_s = session.keepalive_s or parts.config.keepalive
         session.subscribe([(entry.topic, entry.qos) for entry in parts.subscriptions.all()])
         self.verify_topics(session)
         self.rotation.connected()

@@ -103,6 +103,11 @@ class Session:
         return max(self._ended_at - self._accepted_at, 1e-6) if self.accepted else 0.0
 
     @property
+    def keepalive_s(self) -> int:
+        """Seconds; MQTT 5 lets the broker choose another than we asked for. 0: it wants none."""
+        return self._client.keepalive
+
+    @property
     def waiting_for_suback(self) -> bool:
         """Is a subscription under way?"""
         return bool(self._subscribing)

@@ -12,6 +12,7 @@ from edge_player.buffer.timeline import Timeline
 from edge_player.config import RECEIVE_MAXIMUM, PlayerConfig
 from edge_player.errors import NoStreamError, PlayerError, SinkError
 from edge_player.intake.inbox import Inbox
+from edge_player.intake.link_watch import LinkWatch
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from edge_player.intake.subscriber import Subscriber
@@ -75,6 +76,7 @@ class Player:
         self._inbox = Inbox()
         self._subscriber = Subscriber(self.connection, topics, config.stream.name, self._inbox)
         self._wire = WireWindow(self.connection.wire)
+        self._link_watch = LinkWatch(self.connection, stream=config.stream.name)
         frames_per_step = decoder.frames_per_step
         capacity = Playout.ring_capacity(
             frame_duration_s=decoder.spec.frame_duration_s,
@@ -112,8 +114,15 @@ class Player:
             follow=self._subscriber.follow,
             on_state=self._on_state,
             on_packet=self._wire.mark,
+            witness=self._link_watch,
         )
-        self._worker = PlayerWorker(self._inbox, self._receiver, self._playout, clock=clock)
+        self._worker = PlayerWorker(
+            self._inbox,
+            self._receiver,
+            self._playout,
+            clock=clock,
+            look=lambda now: self._link_watch.look(now, expects_packets=self._receiver.expects_packets),
+        )
         self._closing_failure: Exception | None = None
 
     def run(self) -> Stats:
@@ -178,6 +187,8 @@ class Player:
             **self._sink.counters,
             "connects": transport.connects,
             "disconnects": transport.disconnects,
+            **counters_snapshot(self._link_watch.stats),
+            "lag_ms": round(1000.0 * self._link_watch.lag_s),
             "messages_unmatched": transport.messages_unmatched,
             "messages_oversize": transport.messages_oversize,
             "subscriptions_refused": transport.subscriptions_refused,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from codec.spec import CodecSpec
 from edge_player.buffer.capture_clock import CaptureClock
-from edge_player.buffer.jitter_buffer import JitterConfig
+from edge_player.buffer.jitter_buffer import InsertResult, JitterConfig
 from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import ModelMismatchError, PlayerError
 from edge_player.intake.inbox import InboxKind, InboxMessage
@@ -27,7 +28,7 @@ from protocol.event import (
     decode_event,
 )
 from protocol.manifest import StreamManifest, decode_manifest
-from protocol.packet import PacketLimits, decode_packet
+from protocol.packet import PacketLimits, TokenPacket, decode_packet
 from protocol.sequence import serial_distance, to_serial
 from protocol.status import StatusMessage, decode_status
 
@@ -42,11 +43,27 @@ KNOWN_EPOCHS = 32
 """Past epochs remembered, so that an old manifest delivered again is not taken for a new one."""
 
 
+class Witness(Protocol):
+    """Who is told what comes over the link; on the player worker."""
+
+    def opened(self, plan: EpochPlan) -> None:
+        """An epoch was announced."""
+
+    def heard(self, received_at: float) -> None:
+        """A token packet came, of whatever worth."""
+
+    def arrived(self, packet: TokenPacket, received_at: float) -> None:
+        """A packet of the newest epoch, on its first tier, that its jitter buffer believed."""
+
+    def interrupted(self) -> None:
+        """The source stalls, or goes on after it."""
+
+
 class Receiver:
     """Owned by the player worker. `follow(tiers, gateway_id)` is asked to subscribe to what a manifest names.
 
     `on_state` is told of every change; `on_packet(received_at)` of every token packet until
-    the stream says that it is over.
+    the stream says that it is over; `witness` of what an eye on the link has to know.
     """
 
     def __init__(
@@ -58,6 +75,7 @@ class Receiver:
         follow: Callable[[Iterable[int], str], None],
         on_state: Callable[[StreamState], None],
         on_packet: Callable[[float], None] = lambda received_at: None,
+        witness: Witness | None = None,
     ) -> None:
         self.stats = ReceiverStats()
         self._config = config
@@ -66,6 +84,7 @@ class Receiver:
         self._follow = follow
         self._on_state = on_state
         self._on_packet = on_packet
+        self._witness = witness
         self._state = StreamState("waiting", "no manifest yet")
         self._known: deque[int] = deque(maxlen=KNOWN_EPOCHS)
         self._limits: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)
@@ -81,6 +100,11 @@ class Receiver:
     def state(self) -> StreamState:
         """How the player stands to its stream now."""
         return self._state
+
+    @property
+    def expects_packets(self) -> bool:
+        """Whether the newest epoch is alive as far as we were told: not over, no stall, its gateway not offline."""
+        return self._state.state == "online" and not self.over and not self.gateway_gone and self._stalled_at is None
 
     @property
     def limits(self) -> PacketLimits | None:
@@ -137,6 +161,8 @@ class Receiver:
         self._known.append(manifest.epoch)
         plan = self._plan(manifest)
         self._timeline.open(plan)
+        if self._witness is not None:
+            self._witness.opened(plan)
         limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
         self._limits.appendleft((epoch_low7(manifest.epoch), limits))
         self.over = self.gateway_gone = False
@@ -184,6 +210,8 @@ class Receiver:
             self.stats.packets_retained += 1  # live audio is never retained: somebody planted it
             return
         self.stats.packets_received += 1
+        if self._witness is not None:
+            self._witness.heard(message.received_at)
         if not self.over:  # the farewell of a stream is not its steady state
             self._on_packet(message.received_at)
         if not self._limits:
@@ -203,7 +231,7 @@ class Receiver:
                 logger.debug("stream %s: bad packet: %s", self._config.stream, error)
                 continue
             if packet.epoch == epoch:
-                self._timeline.insert(packet, message.received_at, tier=message.tier)
+                self._insert(packet, message, is_newest=epoch == self._limits[0][0])
                 if self._stalled_at is not None and epoch == self._limits[0][0]:
                     self._on_sound(packet.first_frame)
                 return
@@ -211,6 +239,12 @@ class Receiver:
                 self.stats.packets_unexpected += 1
                 return
         self.stats.packets_bad += 1
+
+    def _insert(self, packet: TokenPacket, message: InboxMessage, *, is_newest: bool) -> None:
+        result = self._timeline.insert(packet, message.received_at, tier=message.tier)
+        believed = result not in (None, InsertResult.HELD, InsertResult.REFUSED)
+        if self._witness is not None and believed and is_newest and message.tier == 0:
+            self._witness.arrived(packet, message.received_at)
 
     # -- events
 
@@ -249,6 +283,7 @@ class Receiver:
         if self._stalled_at is None:
             self.stats.source_stalls += 1
         self._stalled_at = frame
+        self._interrupt()
         self._set_state(StreamState("waiting", SOURCE_STALLED, self._timeline.newest_epoch))
 
     def _on_sound(self, first_frame: int) -> None:
@@ -259,8 +294,13 @@ class Receiver:
     def _on_resumed(self) -> None:
         if self._stalled_at is not None:
             self._stalled_at = None
+            self._interrupt()
             if not self.over and not self.gateway_gone:
                 self._set_state(StreamState("online", None, self._timeline.newest_epoch))
+
+    def _interrupt(self) -> None:
+        if self._witness is not None:
+            self._witness.interrupted()
 
     # -- the gateway
 
@@ -284,11 +324,14 @@ class Receiver:
         if self.gateway_gone:
             self._set_state(StreamState("waiting", f"the gateway {gateway_id} is offline", newest))
         elif status.state == "online":
-            self._stalled_at = None
+            if self._stalled_at is not None:
+                self._stalled_at = None
+                self._interrupt()
             self._set_state(StreamState("online", None, newest))
         elif status.state == "waiting" and status.epoch == newest and self._state.state == "online":
             # For who came while the source stalls, and missed the event. No frame is named: any packet ends it.
             self._stalled_at = 0
+            self._interrupt()
             self._set_state(StreamState("waiting", SOURCE_STALLED, newest))
 
     def _set_state(self, state: StreamState) -> None:

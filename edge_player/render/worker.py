@@ -26,15 +26,25 @@ class PlayerWorker:
     """
 
     def __init__(
-        self, inbox: Inbox, receiver: Receiver, playout: Playout, *, clock: Callable[[], float] = time.monotonic
+        self,
+        inbox: Inbox,
+        receiver: Receiver,
+        playout: Playout,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        look: Callable[[float], None] = lambda now: None,
     ) -> None:
+        """`look(now)` is called once a turn, after the messages of that turn."""
         self._inbox = inbox
         self._receiver = receiver
         self._playout = playout
         self._clock = clock
+        self._look = look
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
+        self.turns = 0
+        """Rises with every turn: four a second at least."""
 
     def start(self) -> None:
         """Begin."""
@@ -53,6 +63,7 @@ class PlayerWorker:
         for message in self._inbox.take(timeout_s):
             self._receiver.handle(message)
         now = self._clock()
+        self._look(now)
         wake_at = self._playout.step(now)
         if wake_at is None:
             return IDLE_S
@@ -63,6 +74,7 @@ class PlayerWorker:
         try:
             while not self._stopping.is_set():
                 timeout_s = self.turn(timeout_s)
-        except Exception as error:
+                self.turns += 1
+        except BaseException as error:  # seen by the pipeline, on the main thread
             logger.exception("the player worker ended")
             self.error = error

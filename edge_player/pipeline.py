@@ -23,7 +23,7 @@ from edge_player.render.ring import PcmRing
 from edge_player.render.volume import Volume
 from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
-from protocol.service import Stats, counters_snapshot, device_id
+from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, Presence, TransportError, await_connected
 
@@ -124,12 +124,21 @@ class Player:
             look=lambda now: self._link_watch.look(now, expects_packets=self._receiver.expects_packets),
         )
         self._closing_failure: Exception | None = None
+        self._liveness = LivenessWatch(
+            (
+                WatchedPart("network thread", lambda: self.connection.turns, lambda: self.connection.failure),
+                WatchedPart("player worker", lambda: self._worker.turns),
+                *sink.parts,
+            ),
+            clock=clock,
+        )
 
     def run(self) -> Stats:
         """Play until `stop`, the time limit, or, with exit_on_stop, the end of the stream. Returns the final counters.
 
         Raises SinkError (74), BrokerUnavailableError (69), NotAuthorisedError (77), ClientIdTakenError (78),
-        NoStreamError (66) and ModelMismatchError (76); everything is stopped and closed before any of them leaves.
+        NoStreamError (66), ModelMismatchError (76) and PartFailedError (1); everything is stopped and closed before any
+        of them leaves.
         """
         try:
             self._start_sink()
@@ -230,7 +239,9 @@ class Player:
         self.connection.on_connected(self._announce)
         self.connection.start()
         timeout_s = None if self._config.run.wait else WAIT_S
-        await_connected(self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock)
+        await_connected(
+            self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock, look=self._look_after_ourselves
+        )
 
     def _play(self) -> None:
         began_at = self._clock()
@@ -252,12 +263,17 @@ class Player:
                 logged_at = now
                 logger.info("stream %s: %s", self._config.stream.name, self._summary())
 
-    def _raise_failures(self, running_s: float) -> None:
+    def _look_after_ourselves(self) -> None:
+        """Raise what ended one of our threads, or PartFailedError where one of them hangs."""
         if self._worker.error is not None:
             raise self._worker.error
         failure = self._sink.failure
         if failure is not None:
             raise failure if isinstance(failure, PlayerError) else SinkError(f"{self._sink.description}: {failure}")
+        self._liveness.look()
+
+    def _raise_failures(self, running_s: float) -> None:
+        self._look_after_ourselves()
         if self._config.run.wait:
             return
         self.connection.raise_refusals(publishing=False, subscriptions=self._subscriber.essential)

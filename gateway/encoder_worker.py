@@ -91,6 +91,8 @@ class EncoderWorker:
         self._limit_frames = limit_frames
         self._watch = watch or StallWatch(clock=clock)
         self._written_at: float | None = None
+        self._turns = 0
+        self._pacing = False
         self._spec = encoder.spec
         self._assembler = FrameAssembler(self._spec.frame_size)
         self._go = threading.Event()
@@ -102,6 +104,11 @@ class EncoderWorker:
         self.error: BaseException | None = None
         self.ready = threading.Event()
         self.done = threading.Event()
+
+    @property
+    def turns(self) -> int | None:
+        """Rises with every block and frame; None while it may stand still: it waits for the source, or for its time."""
+        return None if self._pacing or self._watch.waiting else self._turns
 
     def start(self) -> None:
         """Start the thread: warm up, then wait for `begin`."""
@@ -144,6 +151,7 @@ class EncoderWorker:
             self.done.set()
 
     def _take(self, session: EncoderSession, block: AudioBlock) -> None:
+        self._turns += 1
         if block.lost_samples:
             self._skip_lost(session, block.lost_samples)
         if not block.samples.size and self._written_at is not None and self._clock() - self._written_at > _LAST_WORD_S:
@@ -170,7 +178,9 @@ class EncoderWorker:
         if self._stop.is_set() or self._at_limit():
             raise _StreamEnd
         if not self._source.live:
+            self._pacing = True
             late_s = self._pacer.wait_for(self.next_index)
+            self._pacing = False
             if late_s is None:
                 raise _StreamEnd
             if late_s > _MAX_LATENESS_S:
@@ -186,6 +196,7 @@ class EncoderWorker:
         self.metrics.encoded(seconds)
         self.pace.add(seconds, self.metrics.frame_duration_s)
         self.metrics.nonfinite_samples = session.nonfinite_samples
+        self._turns += 1
         self.next_index = index + 1
         self._watch.frame(index, mark.captured_at)
         self._writer.write(mark, codes[0, :, 0])

@@ -22,7 +22,7 @@ from gateway.stall import StallWatch
 from gateway.stream_writer import StreamWriter
 from protocol.epoch import epoch_low7, new_epoch
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
-from protocol.service import Stats, counters_snapshot, device_id
+from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, ConnectionState, Presence, await_connected
 
@@ -115,13 +115,17 @@ class Pipeline:
             limit_frames=self._limit_frames(),
             watch=self.watch,
         )
+        network = WatchedPart("network thread", lambda: self.connection.turns, lambda: self.connection.failure)
+        encoding = WatchedPart("encoder worker", lambda: self.worker.turns)
+        self._connecting = LivenessWatch((network,), clock=clock)
+        self._streaming = LivenessWatch((network, encoding), clock=clock)
 
     def run(self) -> Stats:
         """Run until the source ends, `--for` is reached or `stop` is set. Returns the final counters.
 
         Raises SourceError and the codec's AudioFileError (66), MicrophoneError and the codec's SoundCardError (74),
-        BrokerUnavailableError (69), NotAuthorisedError (77), ClientIdTakenError (78); everything is stopped and closed
-        before any of them leaves.
+        BrokerUnavailableError (69), NotAuthorisedError (77), ClientIdTakenError (78), PartFailedError (1); everything
+        is stopped and closed before any of them leaves.
         """
         with self._source:
             self.worker.start()
@@ -216,7 +220,9 @@ class Pipeline:
         self.connection.verify_publishing(self._topics.tokens(self._config.stream.name, 0))
         self.connection.start()
         timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
-        await_connected(self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock)
+        await_connected(
+            self.connection, stop=self._stop, timeout_s=timeout_s, clock=self._clock, look=self._connecting.look
+        )
 
     def _stream(self) -> None:
         origin = self._clock() + self._config.stream.start_delay_s
@@ -231,6 +237,7 @@ class Pipeline:
         logged_at = self._clock()
         while not self.worker.done.wait(_TICK_S):
             self._raise_refusals()
+            self._streaming.look()
             self._announcer.tick(self.stats)
             self.watch.tick()
             # A source that hands over nothing would never reach a limit counted in frames; one that is only slow does.

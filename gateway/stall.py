@@ -57,6 +57,11 @@ class StallWatch:
         return self._stalled_s + (0.0 if since is None else self._clock() - since)
 
     @property
+    def waiting(self) -> bool:
+        """Whether the encoder waits for sound now."""
+        return self._waiting_since is not None
+
+    @property
     def waiting_s(self) -> float:
         """For how long the encoder has been waiting for sound now; 0 where it is not."""
         since = self._waiting_since

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from edge_player.render.ring import PcmRing
+from protocol.service import WatchedPart
 
 
 class AudioSink(Protocol):
@@ -34,6 +35,10 @@ class AudioSink(Protocol):
     @property
     def counters(self) -> Mapping[str, int]:
         """What it counted, by name, for the statistics."""
+
+    @property
+    def parts(self) -> Sequence[WatchedPart]:
+        """Its threads, for whoever looks after them; from any thread."""
 
     def start(self, ring: PcmRing) -> None:
         """Begin to empty `ring`. Raises SinkError."""

@@ -94,6 +94,8 @@ def _as_sink_error(error: OutputFileError) -> SinkError:
 class PipeSink(PacedSink):
     """Mono s16le at the codec's rate on standard output, silence included: what `aplay -f S16_LE` expects."""
 
+    waits_for_reader = True
+
     def __init__(
         self, sample_rate: int, *, stream: BinaryIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:

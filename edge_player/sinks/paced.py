@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_player.render.ring import PcmRing
+from protocol.service import WatchedPart
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,11 @@ _JOIN_S = 2.0
 class PacedSink:
     """Base of the sinks that a timer drives; the subclass says what becomes of samples. Not reusable.
 
-    `tick` is one step and pure in time: the thread only calls it every 10 ms.
+    `tick` is one step and pure in time: the thread only calls it every 10 ms. `waits_for_reader`: what takes the
+    samples may make us wait for as long as it likes, and that is no fault.
     """
+
+    waits_for_reader = False
 
     def __init__(self, sample_rate: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._sample_rate = sample_rate
@@ -45,6 +49,7 @@ class PacedSink:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
+        self._turns = 0
         self.backlog_samples_dropped = 0
 
     @property
@@ -76,6 +81,11 @@ class PacedSink:
     def counters(self) -> Mapping[str, int]:
         """Samples of time given up because we were too far behind."""
         return {"sink_backlog_samples_dropped": self.backlog_samples_dropped}
+
+    @property
+    def parts(self) -> Sequence[WatchedPart]:
+        """The thread that takes out what is due. What ended it is the sink's `failure`."""
+        return (WatchedPart("sink's thread", lambda: None if self.waits_for_reader else self._turns),)
 
     def open(self) -> None:
         """Make ready to write; raises SinkError."""
@@ -154,5 +164,6 @@ class PacedSink:
         try:
             while not self._stop.wait(TICK_S):
                 self.tick()
+                self._turns += 1
         except Exception as error:  # seen by the pipeline, which names it to the user
             self._failure = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from edge_player.errors import SinkError
 from edge_player.render.ring import PcmRing
 from edge_player.sinks.card_watch import CardWatch, Turn
 from edge_player.sinks.stand_in import StandIn
+from protocol.service import WatchedPart
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,10 @@ LEAD_S = 0.06
 
 TICK_S = 0.05
 """Often enough to drain the ring by less than its lead at a time."""
+
+OPEN_PATIENCE_S = 30.0
+"""Opening a card may take seconds: a sound server that starts, a USB hub that wakes. One that hangs stays so."""
+
 _JOIN_S = 4.0
 _HOPELESS = ("library", "ambiguous", "format")
 """Faults that do not pass by waiting."""
@@ -66,6 +71,9 @@ class SoundDeviceSink:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._told: str | None = None
+        self._failure: Exception | None = None
+        self._looks = 0
+        self._stand_ins = 0
         self.callbacks = 0
         self.underflows = 0
         self.rate_changes = 0
@@ -92,8 +100,8 @@ class SoundDeviceSink:
 
     @property
     def failure(self) -> Exception | None:
-        """None: a card that vanishes is waited for."""
-        return None
+        """A bug of ours that ended one of the threads; a card that vanishes is waited for, and is none."""
+        return self._failure
 
     @property
     def description(self) -> str:
@@ -112,6 +120,14 @@ class SoundDeviceSink:
             "sink_rate_changes": self.rate_changes,
             "sink_unheard_ms": round(1000.0 * self._stand_in.unheard_s),
         }
+
+    @property
+    def parts(self) -> Sequence[WatchedPart]:
+        """The two threads. The first of them looks after PortAudio's own: a card that asks for nothing has gone."""
+        return (
+            WatchedPart("sound card's watch", lambda: self._looks, patience_s=OPEN_PATIENCE_S),
+            WatchedPart("sound card's stand-in", lambda: self._stand_ins),
+        )
 
     def start(self, ring: PcmRing) -> None:
         """Begin to empty `ring`, whose samples are at the first `sample_rate`. Raises SinkError; may be tried again."""
@@ -148,6 +164,7 @@ class SoundDeviceSink:
 
     def stand_in(self) -> None:
         """One look at whether the card takes its samples. A thread calls this every TICK_S."""
+        self._stand_ins += 1
         attached = self._attached
         if attached is None or not self._reading.acquire(blocking=False):
             return
@@ -166,6 +183,7 @@ class SoundDeviceSink:
 
     def look(self) -> None:
         """One look at the card's health. A thread calls this every TICK_S; opening a card takes longer."""
+        self._looks += 1
         now = self._clock()
         stream = self._stream
         turn = self._watch.look(
@@ -183,8 +201,12 @@ class SoundDeviceSink:
             logger.warning("playing again on %s", self.description)
 
     def _repeat(self, turn: Callable[[], None]) -> None:
-        while not self._stop.wait(TICK_S):
-            turn()
+        try:
+            while not self._stop.wait(TICK_S):
+                turn()
+        except Exception as error:  # seen by the pipeline, which names it to the user
+            logger.exception("a thread of the sound card ended")
+            self._failure = error
 
     def _open(self) -> CardStream:
         try:

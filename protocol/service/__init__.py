@@ -23,6 +23,7 @@ from protocol.service.counters import counters_snapshot
 from protocol.service.errors import ConfigError, ServiceError
 from protocol.service.exit_codes import EXIT_CODES_HELP, ExitCode
 from protocol.service.identity import device_id
+from protocol.service.liveness import LivenessWatch, PartFailedError, WatchedPart
 from protocol.service.logs import configure_logging
 from protocol.service.pace import PaceWatch
 from protocol.service.percentiles import Percentiles, PercentileSnapshot
@@ -36,13 +37,16 @@ __all__ = [
     "ConfigError",
     "ExitCode",
     "Finding",
+    "LivenessWatch",
     "PaceWatch",
+    "PartFailedError",
     "PathOrName",
     "PercentileSnapshot",
     "Percentiles",
     "ServiceError",
     "Stats",
     "StopSignal",
+    "WatchedPart",
     "add_broker_arguments",
     "add_command",
     "add_common_arguments",

@@ -2,6 +2,7 @@
 
 ServiceError                 exit 1: one sentence, no traceback
 ├── ConfigError              exit 78: a setting is unknown, missing or wrong
+├── PartFailedError          exit 1: a thread of ours ended or hangs (in liveness.py)
 └── (transport, gateway, edge_player derive theirs from ServiceError)
 """
 

@@ -26,15 +26,18 @@ def await_connected(
     stop: threading.Event,
     timeout_s: float | None,
     clock: Callable[[], float] = time.monotonic,
+    look: Callable[[], None] = lambda: None,
 ) -> None:
     """Return once connected, or once `stop` is set; `timeout_s` None: wait for as long as it takes. clock: seconds.
 
+    `look` is called several times a second; what it raises ends the waiting.
     Raises BrokerUnavailableError after `timeout_s`, NotAuthorisedError at once: a refused login is never waited out. A
     certificate may be: TlsRefusedError comes at once as well, but not to those who wait for as long as it takes.
     """
     patience_s = math.inf if timeout_s is None else timeout_s
     deadline = clock() + patience_s
     while not stop.is_set():
+        look()
         try:
             connection.wait_connected(min(_SLICE_S, max(_SHORTEST_S, deadline - clock())))
             return

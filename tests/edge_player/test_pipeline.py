@@ -24,7 +24,7 @@ from gateway.demo.broker import RunningBroker, start_broker
 from protocol.event import StreamStarted, StreamStopped, encode_event
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
-from protocol.service import PaceWatch, Stats
+from protocol.service import ExitCode, PaceWatch, PartFailedError, Stats
 from protocol.status import decode_status
 from protocol.topics import Topics
 from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection, ConnectionState
@@ -63,12 +63,20 @@ def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
 class Running:
     """A player on a thread of its own."""
 
-    def __init__(self, url: str, decoder: OnnxFrameDecoder, out: Path, **run: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        decoder: OnnxFrameDecoder,
+        out: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        **run: Any,
+    ) -> None:
         config = PlayerConfig(
             broker=BrokerConfig(url=url), sink=SinkConfig(str(out)), run=RunConfig(id="edge-test", **run)
         )
         self.stop = threading.Event()
-        self.player = Player(config, decoder, WavSink(out, decoder.spec.sample_rate), stop=self.stop)
+        self.player = Player(config, decoder, WavSink(out, decoder.spec.sample_rate), stop=self.stop, clock=clock)
         self.stats: Stats = {}
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
@@ -244,3 +252,55 @@ def test_a_file_that_cannot_be_finished_is_an_error_after_all_else_was_stopped(
     with pytest.raises(SinkError, match="Input/output error"):
         running.join()
     assert running.player.connection.state is ConnectionState.CLOSED
+
+
+def test_a_decoder_that_hangs_ends_the_player_with_an_error_that_names_the_part(
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    make_packet: MakePacket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hang(codes: object) -> None:
+        entered.set()
+        leave.wait(30)
+
+    monkeypatch.setattr(whole_decoder, "decode", hang)
+    monkeypatch.setattr("protocol.transport.network_loop.IDLE_POLL_S", 0.02)  # by a clock that runs fast it would hang
+    monkeypatch.setattr("edge_player.render.worker.PlayerWorker.stop", lambda worker: False)  # saves two seconds
+    announce(gateway, make_manifest())
+    running = Running(broker.url, whole_decoder, tmp_path / "a.wav", wait=True, clock=lambda: 20 * time.monotonic())
+    await_connected(running)
+    send(gateway, make_packet(0))
+    assert entered.wait(10)
+    with pytest.raises(PartFailedError, match="the player worker has made no progress for 10 s") as caught:
+        running.join()
+    leave.set()
+    assert caught.value.exit_code == ExitCode.FAILURE
+    assert running.player.connection.state is ConnectionState.CLOSED
+
+
+def test_a_network_thread_that_ends_by_a_bug_ends_a_player_that_waits(
+    whole_decoder: OnnxFrameDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> float:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("protocol.transport.network_loop.NetworkLoop._conclude", fail)
+    with pytest.raises(PartFailedError, match=r"the network thread has ended \(AssertionError: a bug\)"):
+        Running("mqtt://127.0.0.1:1", whole_decoder, tmp_path / "a.wav", wait=True).join()
+
+
+def test_a_worker_that_ends_by_a_bug_ends_a_player_that_waits_for_its_broker(
+    whole_decoder: OnnxFrameDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> float:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("edge_player.render.playout.Playout.step", fail)
+    with pytest.raises(AssertionError, match="a bug"):
+        Running("mqtt://127.0.0.1:1", whole_decoder, tmp_path / "a.wav", wait=True).join()

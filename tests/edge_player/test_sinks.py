@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,16 @@ def test_the_thread_of_a_paced_sink_reports_what_ended_it(ring: PcmRing) -> None
     sink._thread.join(5)
     assert isinstance(sink.failure, SinkError)
     sink.stop()
+
+
+def test_the_thread_of_a_paced_sink_shows_that_it_gets_round_unless_its_reader_may_stop_it(ring: PcmRing) -> None:
+    sink = NullSink(RATE)
+    (part,) = sink.parts
+    sink.start(ring)
+    deadline = time.monotonic() + 5.0
+    while part.turns() == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    sink.stop()
+    (part,) = PipeSink(RATE, stream=io.BytesIO()).parts
+    assert part.turns() is None

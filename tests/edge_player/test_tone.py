@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from edge_player.errors import SinkError
 from edge_player.render.ring import PcmRing
 from edge_player.tone import make_tone, play_through
+from protocol.service import WatchedPart
 
 
 class FakeCard:
@@ -19,6 +20,7 @@ class FakeCard:
     lead_s = 0.06
     latency_s = 0.25
     description = "fake card"
+    parts: Sequence[WatchedPart] = ()
 
     def __init__(self, *, block: int = 400, failure: Exception | None = None, lost: int = 0) -> None:
         self._block = block

@@ -267,3 +267,30 @@ def test_an_encoder_slower_than_the_sound_is_said_once_with_what_to_do(
     said = [message for message in caplog.messages if message.startswith("encoding toy takes 1.25 times as long")]
     assert len(said) == worker.pace.overloads == 1
     assert "codec-export encoder --precision int8" in said[0]
+
+
+def test_while_it_waits_for_its_source_or_its_time_it_may_stand_still(
+    encoder: Any, make_source: Any, writer: RecordingWriter, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int | None]] = []
+    source = make_source([])
+
+    def blocks(stop: threading.Event) -> Any:
+        seen.append(("source", worker.turns))
+        yield block(FRAME * 2)
+        seen.append(("source", worker.turns))
+
+    def wait(seconds: float) -> bool:
+        seen.append(("pace", worker.turns))
+        clock.now += seconds
+        return False
+
+    monkeypatch.setattr(source, "blocks", blocks)
+    monkeypatch.setattr(clock, "wait", wait)
+    worker = make_worker(encoder, source, writer, clock)
+    encoder.on_encode = lambda: seen.append(("encoder", worker.turns))
+    worker.run()
+    shown = seen[2:]  # the warm-up
+    assert shown == [
+        ("source", None), ("pace", None), ("encoder", 1), ("pace", None), ("encoder", 2), ("source", None),
+    ]  # fmt: skip

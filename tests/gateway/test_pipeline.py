@@ -17,6 +17,7 @@ from gateway.sources import AudioBlock
 from protocol.event import SourceResumed, SourceStalled, StreamGap, StreamStarted, StreamStopped, decode_event
 from protocol.manifest import decode_manifest
 from protocol.packet import decode_packet
+from protocol.service import PartFailedError
 from protocol.transport import (
     BrokerConfig,
     BrokerUnavailableError,
@@ -53,6 +54,8 @@ class ScriptedConnection:
         self.offline = offline
         self.window = window
         self.state = ConnectionState.CONNECTING
+        self.turns: int | None = None
+        self.failure: BaseException | None = None
         self.said: list[tuple[str, bytes, dict[str, Any]]] = []
         self.steps: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
@@ -339,6 +342,32 @@ def test_for_ends_a_source_that_hands_over_nothing_any_more(encoder: Any) -> Non
     stats = Pipeline(limited, encoder, StallingSource(rest=0), stop=threading.Event()).run()
     assert 0.5 < time.monotonic() - begun < 4.0
     assert stats["frames_encoded"] == 2
+
+
+def test_an_encoder_that_hangs_ends_the_gateway_with_an_error_that_names_it(
+    encoder: Any, make_source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = threading.Event()
+    monkeypatch.setattr(pipeline_module, "_JOIN_S", 0.1)
+    pipeline = Pipeline(
+        config(),
+        encoder,
+        make_source([silence(3)], live=True),
+        stop=threading.Event(),
+        clock=lambda: 50 * time.monotonic(),
+    )
+    pipeline.connection.on_connected(lambda: setattr(encoder, "on_encode", lambda: leave.wait(30)))
+    with pytest.raises(PartFailedError, match="the encoder worker has made no progress for 10 s"):
+        pipeline.run()
+    leave.set()
+    assert ScriptedConnection.made[-1].steps[-1] == "stop"
+
+
+def test_a_network_thread_that_ends_by_a_bug_ends_the_gateway(encoder: Any, make_source: Any) -> None:
+    pipeline = Pipeline(config(), encoder, make_source([silence(50)]), stop=threading.Event())
+    ScriptedConnection.made[-1].failure = AssertionError("a bug")
+    with pytest.raises(PartFailedError, match="the network thread has ended"):
+        pipeline.run()
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

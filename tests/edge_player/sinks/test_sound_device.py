@@ -217,3 +217,23 @@ def test_the_threads_of_a_sink_find_the_card_again(
     await_true(lambda: len(cards.streams) == 2 and cards.streams[1].started == 1)
     sink.stop()
     assert [stream.closed for stream in cards.streams] == [1, 1]
+
+
+def test_a_thread_that_ends_by_a_bug_is_the_failure_of_the_sink(
+    cards: FakeCards, monkeypatch: pytest.MonkeyPatch, await_true: Callable[[Callable[[], bool]], None]
+) -> None:
+    def fail(sink: SoundDeviceSink) -> None:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(SoundDeviceSink, "stand_in", fail)
+    sink = SoundDeviceSink(open_card=cards.open, refresh=cards.refresh)
+    sink.start(PcmRing(100))
+    await_true(lambda: sink.failure is not None)
+    assert isinstance(sink.failure, AssertionError)
+    sink.stop()
+
+
+def test_both_threads_show_that_they_get_round(bench: Bench) -> None:
+    before = [part.turns() for part in bench.sink.parts]
+    bench.turns(1)
+    assert [part.turns() for part in bench.sink.parts] == [(turns or 0) + 1 for turns in before]

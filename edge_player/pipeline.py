@@ -23,6 +23,7 @@ from edge_player.render.ring import PcmRing
 from edge_player.render.volume import Volume
 from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
+from protocol.limits import MAX_FRAMES_PER_PACKET
 from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, Presence, TransportError, await_connected
@@ -78,11 +79,12 @@ class Player:
         self._wire = WireWindow(self.connection.wire)
         self._link_watch = LinkWatch(self.connection, stream=config.stream.name)
         frames_per_step = decoder.frames_per_step
+        longest_step_s = MAX_FRAMES_PER_PACKET * decoder.spec.frame_duration_s
         capacity = Playout.ring_capacity(
             frame_duration_s=decoder.spec.frame_duration_s,
             sink_rate=sink.sample_rate,
-            lead_s=sink.lead_s + max(decoder.step_s(1), decoder.step_s(frames_per_step)),
-            frames_per_step=frames_per_step,
+            lead_s=sink.lead_s + max(decoder.step_s(1), decoder.step_s(frames_per_step), longest_step_s),
+            frames_per_step=MAX_FRAMES_PER_PACKET,
         )
         self._ring = PcmRing(capacity)
         self.volume = Volume(config.playout.volume, mute=config.playout.mute)
@@ -98,6 +100,8 @@ class Player:
             on_new_ring=sink.attach,
             step_s=decoder.step_s,
             frames_per_step=frames_per_step,
+            longest_step=MAX_FRAMES_PER_PACKET,
+            clock=clock,
             volume=self.volume,
             utc=utc,
         )
@@ -189,6 +193,8 @@ class Player:
             "nonfinite_frames": self._decoder.nonfinite_frames,
             "decode_rtf": round(self._decoder.real_time_factor, 5),
             "decode_overloads": self._decoder.pace.overloads,
+            "decode_longer_steps": self._playout.longer_steps,
+            "decode_frames_per_step": self._playout.frames_per_step,
             "latency_ms_p50": round(latency.p50, 2),
             "latency_ms_p95": round(latency.p95, 2),
             "latency_ms_p99": round(latency.p99, 2),

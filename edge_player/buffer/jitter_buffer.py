@@ -15,6 +15,7 @@ holds at every moment. Nothing here loops over, or allocates for, an index that 
 from __future__ import annotations
 
 import enum
+import itertools
 from dataclasses import dataclass
 
 from edge_player.buffer.frame_store import FrameStore
@@ -326,12 +327,17 @@ class JitterBuffer:
     def pull_ahead(self, count: int) -> list[Ready]:
         """The next `count` frames before they are due, if all of them are here whole and follow the one before; else
         none. Whoever decodes several at once takes them so: no frame is called lost before its time."""
-        if self._phase is not _Phase.PLAYING or self._fresh or self._lost_run or self.overfull:
-            return []
-        wanted = self._tiers.wanted_tiers
-        if not all(self._store.has(frame, wanted) for frame in range(self._next, self._next + count)):
+        if self.count_ahead(count) < count:
             return []
         return [item for item in (self._take() for _ in range(count)) if isinstance(item, Ready)]
+
+    def count_ahead(self, most: int) -> int:
+        """How many frames `pull_ahead` would give, up to `most`."""
+        if self._phase is not _Phase.PLAYING or self._fresh or self._lost_run or self.overfull:
+            return 0
+        wanted = self._tiers.wanted_tiers
+        here = itertools.takewhile(lambda frame: self._store.has(frame, wanted), itertools.count(self._next))
+        return sum(1 for _ in itertools.islice(here, most))
 
     def _await_overtaken(self, now: float) -> Wait:
         """The last word came before any frame: events overtake packets, so a little longer."""

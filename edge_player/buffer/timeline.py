@@ -156,6 +156,10 @@ class Timeline:
         """The next `count` frames before they are due, where all are here; none at the border of two epochs."""
         return [] if self._current is None or self._next is not None else self._current.buffer.pull_ahead(count)
 
+    def count_ahead(self, most: int) -> int:
+        """How many frames `pull_ahead` would give, up to `most`."""
+        return 0 if self._current is None or self._next is not None else self._current.buffer.count_ahead(most)
+
     def totals(self) -> FrameLedger:
         """The sum over all epochs so far."""
         total = FrameLedger(epoch=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from edge_player.buffer.timeline import EpochPlan, EpochTrack, Timeline
 from edge_player.render.concealment import Concealer
 from edge_player.render.decoder import FrameDecoder
 from edge_player.render.ring import PcmRing
+from edge_player.render.step_size import StepSize
 from edge_player.render.volume import Volume
 from protocol.service import Percentiles
+
+logger = logging.getLogger(__name__)
 
 RING_FRAMES = 4
 """Room for this many frames beyond the lead."""
@@ -31,6 +35,9 @@ four true frames. That is the packaged nano; qwen3-12hz with random weights, a c
 
 STEPS_AT_ONCE = 4
 """So many decoder steps, then messages are looked at again: a decoder that is too slow must not keep them waiting."""
+
+TURN_S = 0.5
+"""And after so much work."""
 
 
 @dataclass(slots=True)
@@ -55,6 +62,10 @@ class Playout:
     Two levels of the ring, in seconds. At the lower one a frame is due: it is there or it is lost, and the sound left
     in the ring lasts while it is decoded. Between the two, frames that are here already are decoded early, several at
     once; nothing is called lost for it, and nothing is heard later.
+
+    A decoder that is too slow takes longer steps by itself where they are less work (StepSize), of frames that are
+    here. One that is too slow all the same falls behind until the jitter buffer is overfull, which skips to the live
+    edge.
     """
 
     def __init__(
@@ -70,12 +81,16 @@ class Playout:
         on_new_ring: Callable[[PcmRing, int], None] = lambda ring, rate: None,
         step_s: Callable[[int], float] = lambda frames: 0.0,
         frames_per_step: int = 1,
+        longest_step: int = 1,
         volume: Volume | None = None,
+        clock: Callable[[], float] = time.perf_counter,
         utc: Callable[[], float] = time.time,
     ) -> None:
         """`sink_rate` in Hz. `lead_s`: the ring is kept at least so full. `utc` in seconds, for latency only.
 
         `step_s(frames)`: seconds that the decoder takes for so many frames at once, 1 or `frames_per_step`.
+        `longest_step`: the most frames at once that a decoder which is too slow may take by itself; the ring has room
+        for them. `clock`: seconds, for what a step costs.
 
         `sink_rate_now`: for a sink whose rate may change; `on_new_ring(ring, rate)` then hands it what it is to read.
         """
@@ -88,15 +103,28 @@ class Playout:
         self._sink_rate_now = sink_rate_now
         self._on_new_ring = on_new_ring
         self._volume = volume or Volume()
-        self._frames_per_step = frames_per_step
-        self._single_s, self._several_s = step_s(1), step_s(frames_per_step)
+        self._steps = StepSize(
+            frames=frames_per_step,
+            longest=max(frames_per_step, longest_step),
+            frame_duration_s=spec.frame_duration_s,
+        )
+        self._clock = clock
+        self._work_s = 0.0
+        self._single_s, self._given_s = step_s(1), step_s(frames_per_step)
+        self._sink_lead_s = lead_s
         self._lead_s = lead_s + self._single_s
-        self._early_s = lead_s + max(self._single_s, self._several_s)
+        self._ring_lead_s = lead_s + max(
+            self._single_s,
+            self._given_s,
+            longest_step * spec.frame_duration_s if longest_step > frames_per_step else 0.0,
+        )
+        self._longest_step = max(frames_per_step, longest_step)
         self._unheard = 0
         self._sink_latency_s = sink_latency_s
         self._utc = utc
         self._codec_delay_s = spec.delay_samples / spec.sample_rate
         self._frame_size = spec.frame_size
+        self._frame_duration_s = spec.frame_duration_s
         self._resampler = Resampler(spec.sample_rate, sink_rate)
         self._concealer = Concealer(frame_size=spec.frame_size, sample_rate=spec.sample_rate)
         self._silence: NDArray[np.float32] = np.zeros(spec.frame_size, dtype=np.float32)
@@ -105,6 +133,16 @@ class Playout:
     def ring_capacity(*, frame_duration_s: float, sink_rate: int, lead_s: float, frames_per_step: int = 1) -> int:
         """Samples the ring of such a play-out needs; `lead_s` with what the longest step takes."""
         return round((lead_s + (RING_FRAMES + frames_per_step - 1) * frame_duration_s) * sink_rate)
+
+    @property
+    def frames_per_step(self) -> int:
+        """How many frames are decoded at once now, where they are here."""
+        return self._steps.frames
+
+    @property
+    def longer_steps(self) -> int:
+        """How often the decoder was so slow that a longer step was tried."""
+        return self._steps.longer
 
     @property
     def ring(self) -> PcmRing:
@@ -120,11 +158,15 @@ class Playout:
         """Fill the ring up to its lead. Returns when to come again (the clock of `now`), None: when told so."""
         if self._sink_rate_now is not None and (rate := self._sink_rate_now()) != self._sink_rate:
             self._change_rate(rate)
+        self._work_s = 0.0
         for _ in range(STEPS_AT_ONCE):
+            if self._work_s > TURN_S:
+                break
             waiting_s = self._ring.level / self._sink_rate
             if waiting_s > self._lead_s:
-                if waiting_s > self._early_s or not self._play_early(waiting_s, now):
-                    return now + waiting_s - (self._lead_s if waiting_s <= self._early_s else self._early_s)
+                early_s = self._early_s
+                if waiting_s > early_s or not self._play_early(waiting_s, now):
+                    return now + waiting_s - (self._lead_s if waiting_s <= early_s else early_s)
                 continue
             item = self._timeline.pull(now)
             if isinstance(item, Wait):
@@ -134,19 +176,40 @@ class Playout:
             assert track is not None  # it has just given out a frame
             if isinstance(item, Lost):
                 self._conceal(track)
-            elif self._ring.active and not self._bears_several(waiting_s):
-                self._play([item], track, now)
             else:
-                self._play([item, *self._timeline.pull_ahead(self._frames_per_step - 1)], track, now)
+                self._play([item, *self._pull_more(waiting_s)], track, now)
         return now
 
+    @property
+    def _several_s(self) -> float:
+        """What a step of several frames takes: as measured when loaded, or, of a longer one, as the last ones took."""
+        if not self._steps.lengthened:
+            return self._given_s
+        return self._steps.frames * min(1.0, self._steps.load) * self._frame_duration_s
+
+    @property
+    def _early_s(self) -> float:
+        """The upper level of the ring."""
+        return self._sink_lead_s + max(self._single_s, self._several_s)
+
+    def _pull_more(self, waiting_s: float) -> list[Ready]:
+        """Frames to decode together with one that is due."""
+        more = self._steps.frames - 1
+        if self._steps.lengthened:  # an underrun is to be expected anyway, and shorter steps make it worse
+            return self._timeline.pull_ahead(self._timeline.count_ahead(more))
+        if self._ring.active and not self._bears_several(waiting_s):
+            return []
+        return self._timeline.pull_ahead(more)
+
     def _bears_several(self, waiting_s: float) -> bool:
-        """Whether the sound in the ring lasts while `frames_per_step` frames are decoded."""
+        """Whether the sound in the ring lasts while several frames are decoded."""
         return waiting_s >= self._several_s
 
     def _play_early(self, waiting_s: float, now: float) -> bool:
-        """Decode what is here before it is due: several frames at once, or one until the ring bears several."""
-        items = self._timeline.pull_ahead(self._frames_per_step if self._bears_several(waiting_s) else 1)
+        """Decode what is here before it is due: several frames at once, or one until the ring bears several. A decoder
+        that is too slow for single frames is given none."""
+        several = self._steps.lengthened or self._bears_several(waiting_s)
+        items = self._timeline.pull_ahead(self._steps.frames if several else 1)
         track = self._timeline.current
         if items and track is not None:
             self._play(items, track, now)
@@ -159,13 +222,12 @@ class Playout:
         self.stats.rate_changes += 1
         self._sink_rate = rate
         self._resampler = Resampler(self._resampler.in_rate, rate)
-        frame_duration_s = self._frame_size / self._resampler.in_rate
         self._ring = self._ring.successor(
             self.ring_capacity(
-                frame_duration_s=frame_duration_s,
+                frame_duration_s=self._frame_duration_s,
                 sink_rate=rate,
-                lead_s=self._early_s,
-                frames_per_step=self._frames_per_step,
+                lead_s=self._ring_lead_s,
+                frames_per_step=self._longest_step,
             )
         )
         self._ring.write(np.zeros(min(self._ring.free, round(waiting_s * rate)), dtype=np.float32))
@@ -181,7 +243,7 @@ class Playout:
         """Neighbouring frames, decoded in one step."""
         if items[0].fresh:
             self._start_cold(items[0], track.plan)
-        samples = self._decoder.decode(np.stack([item.codes for item in items], axis=1))
+        samples = self._decode(np.stack([item.codes for item in items], axis=1))
         for item, frame in zip(items, samples.reshape(len(items), -1), strict=True):
             if self._unheard:
                 self._pass_unheard(item, track)
@@ -192,6 +254,17 @@ class Playout:
             track.ledger.count_played()
             if self.stats.first_sound_at is None:
                 self.stats.first_sound_at = now
+
+    def _decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        begun_at = self._clock()
+        samples = self._decoder.decode(codes)
+        seconds = self._clock() - begun_at
+        self._work_s += seconds
+        longer = self._steps.longer
+        self._steps.add(codes.shape[1], seconds)
+        if longer == 0 < self._steps.longer:  # once; the decoder's own pace says how slow it is
+            logger.warning("the decoder is too slow; trying longer steps, of frames that are here")
+        return samples
 
     def _pass_unheard(self, item: Ready, track: EpochTrack) -> None:
         self._unheard -= 1
@@ -215,7 +288,7 @@ class Playout:
         concealed = self._concealer.conceal()
         samples = self._silence
         if concealed.codes is not None:
-            samples = self._decoder.decode(concealed.codes[:, np.newaxis])
+            samples = self._decode(concealed.codes[:, np.newaxis])
         heard = concealed.audible and not self._unheard
         self._write(samples * concealed.gain if heard and concealed.gain is not None else self._silence)
         track.ledger.count_lost(audible=heard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 LONGEST_WAIT_S = 1800.0
-"""A gateway that is silent for a day without a word costs its players some fifty connections, not fifty thousand."""
+"""A gateway that is silent for a day without a word costs its players some thirty connections, not thousands."""
 
 
 class SilenceStep(enum.Enum):

@@ -14,6 +14,10 @@ from collections.abc import Callable
 
 from protocol.service.errors import ServiceError
 from protocol.service.exit_codes import ExitCode
+from protocol.service.liveness import PartFailedError
+
+END_PATIENCE_S = 5.0
+"""So long a process with a thread that hangs may take to end; a driver's lock that it holds could keep it for ever."""
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -53,8 +57,17 @@ def run_command(main: Callable[[], int | None]) -> int:
     except Exception as error:
         exit_code = _report(error)
         _settle_output()
+        if isinstance(error, PartFailedError):
+            _end_soon(exit_code)
         return exit_code
     return int(ExitCode.OK) if status is None else int(status)
+
+
+def _end_soon(exit_code: int) -> None:
+    """End by force what does not end by itself: libraries tidy up at exit, PortAudio's under the lock that hangs."""
+    end = threading.Timer(END_PATIENCE_S, os._exit, (exit_code,))
+    end.daemon = True
+    end.start()
 
 
 def _report(error: Exception) -> int:

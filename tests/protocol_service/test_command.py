@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -160,3 +161,24 @@ def test_a_second_ctrl_c_ends_it_wherever_it_is() -> None:
         "    finally: print('a shutdown nobody asked for', file=sys.stderr)\n"
     )
     assert run_child(program) == (-signal.SIGINT, b"")
+
+
+HANGS_AT_EXIT = """
+import atexit, threading
+import protocol.service.command as command
+from protocol.service import PartFailedError
+
+def main():
+    raise PartFailedError("the sound card's watch has made no progress")
+
+command.END_PATIENCE_S = 0.2
+atexit.register(threading.Event().wait, 60)
+sys.exit(command.run_command(main))
+"""
+
+
+def test_a_library_that_hangs_at_exit_does_not_keep_a_process_with_a_failed_part() -> None:
+    began = time.monotonic()
+    status, err = run_child(HANGS_AT_EXIT)
+    assert (status, err) == (1, b"error: the sound card's watch has made no progress\n")
+    assert time.monotonic() - began < 30

@@ -70,10 +70,13 @@ class Running:
         out: Path,
         *,
         clock: Callable[[], float] = time.monotonic,
+        keepalive_s: int | None = None,
         **run: Any,
     ) -> None:
         config = PlayerConfig(
-            broker=BrokerConfig(url=url), sink=SinkConfig(str(out)), run=RunConfig(id="edge-test", **run)
+            broker=BrokerConfig(url=url, keepalive_s=keepalive_s),
+            sink=SinkConfig(str(out)),
+            run=RunConfig(id="edge-test", **run),
         )
         self.stop = threading.Event()
         self.player = Player(config, decoder, WavSink(out, decoder.spec.sample_rate), stop=self.stop, clock=clock)
@@ -304,3 +307,42 @@ def test_a_worker_that_ends_by_a_bug_ends_a_player_that_waits_for_its_broker(
     monkeypatch.setattr("edge_player.render.playout.Playout.step", fail)
     with pytest.raises(AssertionError, match="a bug"):
         Running("mqtt://127.0.0.1:1", whole_decoder, tmp_path / "a.wav", wait=True).join()
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_broker_that_has_forgotten_the_subscription_is_asked_again_and_a_deaf_connection_left(
+    deaf: bool,
+    broker: RunningBroker,
+    gateway: Connection,
+    whole_decoder: OnnxFrameDecoder,
+    make_manifest: MakeManifest,
+    make_packet: MakePacket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    announce(gateway, make_manifest())
+    running = Running(broker.url, whole_decoder, tmp_path / "a.wav", wait=True, keepalive_s=1)
+    await_connected(running)
+    player, pause, frame = running.player, threading.Event(), 0
+
+    def send_until(condition: Callable[[], bool]) -> None:
+        nonlocal frame
+        deadline = time.monotonic() + 15.0
+        while not condition():
+            assert time.monotonic() < deadline, player.stats()
+            send(gateway, make_packet(frame))
+            frame += 1
+            pause.wait(FRAME_S)
+
+    send_until(lambda: int(player.stats()["frames_played"]) > 5)
+    if deaf:
+        monkeypatch.setattr(player.connection, "resubscribe", lambda: None)
+    player.connection._loop.command(lambda session: session.unsubscribe(TOPICS.tokens("lobby", 0)))
+    assert player.connection.flush(5)
+    pause.wait(0.2)
+    received = int(player.stats()["packets_received"])
+    send_until(lambda: int(player.stats()["packets_received"]) > received + 5)
+    running.stop.set()
+    stats = running.join()
+    assert (stats["watchdog_resubscribes"], stats["watchdog_reconnects"]) == (1, int(deaf))
+    assert (stats["connects"], stats["disconnects"]) == (1 + deaf, 0)

@@ -76,14 +76,16 @@ class Listener:
             self.watch.look(self.clock.now, expects_packets=self.receiver.expects_packets)
         return list(self.link.asked)
 
-    def listen(self, seconds: float, *, epoch: int = EPOCH, stretch: float = 1.0) -> list[str]:
+    def packet(self, frame: int, **options: int) -> bytes:
+        return encode_packet(self._make_packet(frame, **options), codebook_size=1024)
+
+    def listen(self, seconds: float, *, stretch: float = 1.0, **options: int) -> list[str]:
         """A packet for every frame of these seconds of the sender's; each takes `stretch` times as long to come."""
         self.link.asked.clear()
         for _ in range(round(seconds / FRAME_S)):
             self.clock.advance(FRAME_S * stretch)
-            packet = self._make_packet(self.frame, epoch=epoch)
+            self.get(InboxKind.TOKENS, self.packet(self.frame, **options))
             self.frame += 1
-            self.get(InboxKind.TOKENS, encode_packet(packet, codebook_size=1024))
             self.watch.look(self.clock.now, expects_packets=self.receiver.expects_packets)
         return list(self.link.asked)
 
@@ -219,3 +221,20 @@ def test_packets_of_the_epoch_before_do_not_count(listener: Listener, make_manif
     listener.manifest(make_manifest(EPOCH + 1))
     assert listener.listen(20.0, stretch=1.5) == []
     assert listener.watch.lag_s == 0.0
+
+
+def test_packets_that_the_jitter_buffer_does_not_believe_do_not_set_the_measure(listener: Listener) -> None:
+    listener.listen(2.0)
+    for ahead in (100_000, 50_000):
+        listener.get(InboxKind.TOKENS, listener.packet(listener.frame + ahead))
+    assert listener.listen(20.0) == []
+
+
+def test_the_first_tier_alone_is_measured(listener: Listener, make_manifest: MakeManifest, clock: Any) -> None:
+    listener.manifest(make_manifest(EPOCH + 1, tiers=((0, 2), (2, 2))))
+    listener.listen(2.0, epoch=EPOCH + 1, layers=2)
+    for frame in range(100, 200):  # of a topic that runs ahead
+        packet = listener.packet(frame, epoch=EPOCH + 1, layers=2)
+        listener.receiver.handle(InboxMessage(InboxKind.TOKENS, packet, clock.now, 1))
+    assert listener.listen(20.0, epoch=EPOCH + 1, layers=2) == []
+    assert listener.watch.lag_s < 0.1

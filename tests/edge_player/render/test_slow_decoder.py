@@ -141,7 +141,9 @@ def test_a_decoder_that_keeps_up_in_longer_steps_takes_them_and_then_nothing_is_
     assert player.playout.longer_steps >= 1
     assert 2 <= player.playout.frames_per_step <= 8
     skipped, missing = player.timeline.totals().skipped, player.ring.underrun_samples
+    player.decoder.steps.clear()
     player.run(60.0)
+    assert np.mean(player.decoder.steps) > 0.95 * player.playout.frames_per_step, "short steps are not mixed in"
     assert player.timeline.totals().skipped == skipped
     assert player.ring.underrun_samples == missing
     assert max(player.behind_s) < player.bound_s
@@ -186,6 +188,10 @@ def test_no_step_keeps_messages_waiting_for_long(live: Callable[..., Live], cloc
     longest = max(player.decoder.steps)
     assert longest > 1
     assert player.decoder.cost_s(longest) <= 3.0
-    before = clock.now
-    player.playout.step(clock.now)
-    assert clock.now - before < 4.0
+    turns_s = []
+    for _ in range(20):
+        player.run(0.01)  # one turn, whatever it takes
+        before = clock.now
+        player.playout.step(before)
+        turns_s.append(clock.now - before)
+    assert max(turns_s) <= player.decoder.cost_s(longest) + 1e-6

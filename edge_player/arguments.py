@@ -43,6 +43,12 @@ def _add_playout(group: argparse._ArgumentGroup) -> None:
         metavar="MS",
         help="added to the delay, may be negative: aligns the players of one room",
     )
+    add(
+        "--adapt",
+        dest="playout.adapt",
+        choices=("auto", "on", "off"),
+        help="let the delay follow the link, by stretching the sound (auto, the default: on a sound card)",
+    )
     add("--volume", dest="playout.volume", type=int, metavar="PERCENT", help="0 to 100 (default: 100)")
     add("--mute", dest="playout.mute", action="store_true", default=None, help="play silence")
 

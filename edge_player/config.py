@@ -65,10 +65,13 @@ class DecoderConfig:
 class PlayoutConfig:
     """When to play, and how loud. delay: `auto` for what the stream recommends, or ms from a packet's arrival to its
     sound. offset_ms: added to it, and may be negative; aligns this player with others that hear the same stream.
-    slack_ms: how much more may pile up before the player skips to the live edge. volume: per cent of full scale.
+    slack_ms: how much more may pile up before the player skips to the live edge. adapt: make the delay longer while
+    packets come too late, by up to half of the slack, and shorter again, by stretching the sound; auto: on a sound card
+    only, elsewhere every sample is the decoder's. volume: per cent of full scale.
     """
 
     delay: str = "auto"
+    adapt: Literal["auto", "on", "off"] = "auto"
     offset_ms: int = 0
     slack_ms: int = 1000
     volume: int = 100
@@ -77,6 +80,8 @@ class PlayoutConfig:
     def __post_init__(self) -> None:
         if self.delay != "auto" and not (self.delay.isdecimal() and int(self.delay) <= MAX_PLAYOUT_DELAY_MS):
             raise ValueError(f"playout.delay is {self.delay!r}, expected auto or 0 to {MAX_PLAYOUT_DELAY_MS} (ms)")
+        if self.adapt not in ("auto", "on", "off"):
+            raise ValueError(f"playout.adapt is {self.adapt!r}, expected auto, on or off")
         if not 80 <= self.slack_ms <= MAX_PLAYOUT_DELAY_MS:
             raise ValueError(f"playout.slack_ms is {self.slack_ms}, expected 80 to {MAX_PLAYOUT_DELAY_MS}")
         if abs(self.offset_ms) > MAX_OFFSET_MS:
@@ -164,3 +169,8 @@ class PlayerConfig:
     playout: PlayoutConfig = field(default_factory=PlayoutConfig)
     sink: SinkConfig = field(default_factory=SinkConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the playout delay follows the link."""
+        return self.playout.adapt == "on" or (self.playout.adapt == "auto" and self.sink.out == "speaker")

@@ -103,6 +103,7 @@ class Player:
             longest_step=MAX_FRAMES_PER_PACKET,
             clock=clock,
             volume=self.volume,
+            adapt=config.adapts,
             utc=utc,
         )
         self._receiver = Receiver(
@@ -194,6 +195,7 @@ class Player:
             "decode_rtf": round(self._decoder.real_time_factor, 5),
             "decode_overloads": self._decoder.pace.overloads,
             "decode_longer_steps": self._playout.longer_steps,
+            **self._playout.depth_stats(),
             "decode_frames_per_step": self._playout.frames_per_step,
             "latency_ms_p50": round(latency.p50, 2),
             "latency_ms_p95": round(latency.p95, 2),

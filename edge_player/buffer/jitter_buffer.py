@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections import deque
 from dataclasses import dataclass
 
 from edge_player.buffer.frame_store import FrameStore
@@ -29,6 +30,10 @@ __all__ = ["InsertResult", "JitterBuffer", "JitterConfig", "JitterStats", "Lost"
 
 END_GRACE_S = 1.0
 """How long packets may come after the event that ended their epoch, where none came before it."""
+
+
+KEPT_ARRIVALS = 64
+"""Arrivals that nobody took notice of yet."""
 
 
 class _Phase(enum.Enum):
@@ -72,6 +77,9 @@ class JitterBuffer:
         self._newest_end: dict[int, int] = {}
         self._held: _Held | None = None
         self._lateness = Lateness()
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=KEPT_ARRIVALS)
+        self.retimed = 0
+        """How often the time at which it plays was set anew."""
 
     # -- what is known now
 
@@ -119,6 +127,13 @@ class JitterBuffer:
         """Whether its first frame is due by `now`."""
         return self._phase is _Phase.PLAYING or (self._phase is _Phase.BUFFERING and self._start_at <= now)
 
+    def take_arrivals(self) -> list[tuple[int, float]]:
+        """Of the packets that came while it played, since the last call: how many frames their first one was away from
+        the play position (negative: late), and when they came. Of a frame's first layers, without duplicates."""
+        taken = list(self._arrivals)
+        self._arrivals.clear()
+        return taken
+
     def expect(self, first_frame: int) -> None:
         """We are here from the start: that frame is due, even should its packet be the first one lost."""
         if self._phase is _Phase.EMPTY and first_frame >= self._epoch_first:
@@ -152,6 +167,7 @@ class JitterBuffer:
 
     def _insert_near(self, packet: TokenPacket, index: int, tier: int, received_at: float) -> InsertResult:
         count = packet.codes.shape[1]
+        away = index - self._next
         self._adjust_start(index, count, received_at)
         stored = late = known = 0
         for offset in range(count):
@@ -167,6 +183,8 @@ class JitterBuffer:
                 stored += 1
             else:
                 known += 1
+        if (stored or late) and self._phase is _Phase.PLAYING and tier in self._base_tiers:
+            self._arrivals.append((away, received_at))
         if stored:
             self._held = None
             self.stats.accepted += 1
@@ -213,10 +231,15 @@ class JitterBuffer:
         )
 
     def _rebuffer(self, start_at: float) -> None:
+        self._note_retimed()
         self._phase = _Phase.BUFFERING
         self._start_at = start_at
         self._fresh = True
         self._lost_run = 0
+
+    def _note_retimed(self) -> None:
+        self.retimed += 1
+        self._arrivals.clear()
 
     def _note_order(self, index: int, count: int, tier: int) -> None:
         newest_end = self._newest_end.get(tier)
@@ -349,6 +372,7 @@ class JitterBuffer:
         return Wait(None)
 
     def _skip_to_live_edge(self) -> None:
+        self._note_retimed()
         edge = self._store.start_of_newest(self.config.target_frames)
         if self.due_frames == 0:
             self._next = self._segment_first = edge  # nothing was due yet: simply start later

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from codec.audio.resample import Resampler
 from edge_player.buffer.jitter_buffer import Lost, Ready, Wait
 from edge_player.buffer.timeline import EpochPlan, EpochTrack, Timeline
+from edge_player.render.adaptation import Adaptation
 from edge_player.render.concealment import Concealer
 from edge_player.render.decoder import FrameDecoder
 from edge_player.render.ring import PcmRing
 from edge_player.render.step_size import StepSize
 from edge_player.render.volume import Volume
-from protocol.service import Percentiles
+from protocol.service import Percentiles, Stats
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Playout:
         frames_per_step: int = 1,
         longest_step: int = 1,
         volume: Volume | None = None,
+        adapt: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         utc: Callable[[], float] = time.time,
     ) -> None:
@@ -90,7 +92,8 @@ class Playout:
 
         `step_s(frames)`: seconds that the decoder takes for so many frames at once, 1 or `frames_per_step`.
         `longest_step`: the most frames at once that a decoder which is too slow may take by itself; the ring has room
-        for them. `clock`: seconds, for what a step costs.
+        for them. `clock`: seconds, for what a step costs. `adapt`: change the playout delay with the link, by making
+        frames longer or shorter; without it every sample is the decoder's.
 
         `sink_rate_now`: for a sink whose rate may change; `on_new_ring(ring, rate)` then hands it what it is to read.
         """
@@ -119,6 +122,7 @@ class Playout:
             longest_step * spec.frame_duration_s if longest_step > frames_per_step else 0.0,
         )
         self._longest_step = max(frames_per_step, longest_step)
+        self.adaptation = Adaptation(sample_rate=spec.sample_rate, lead_s=self._lead_s) if adapt else None
         self._unheard = 0
         self._sink_latency_s = sink_latency_s
         self._utc = utc
@@ -144,6 +148,19 @@ class Playout:
         """How often the decoder was so slow that a longer step was tried."""
         return self._steps.longer
 
+    def depth_stats(self) -> Stats:
+        """How much waits here and how much ought to, ms; what the arrivals say; what was done about it."""
+        playing, adaptation = self._timeline.current, self.adaptation
+        stored = 0 if playing is None else playing.buffer.stored_frames
+        plan_s = 0.0 if playing is None else playing.plan.jitter.playout_delay_s
+        return {
+            "buffer_ms": round(1000 * (stored * self._frame_duration_s + self._ring.level / self._sink_rate)),
+            "playout_target_ms": round(1000 * (plan_s if adaptation is None else max(plan_s, adaptation.target_s))),
+            "arrival_jitter_ms": 0 if adaptation is None else round(1000 * adaptation.jitter_s),
+            "periods_inserted": 0 if adaptation is None else adaptation.stats.periods_inserted,
+            "periods_removed": 0 if adaptation is None else adaptation.stats.periods_removed,
+        }
+
     @property
     def ring(self) -> PcmRing:
         """The one that is filled now."""
@@ -159,6 +176,9 @@ class Playout:
         if self._sink_rate_now is not None and (rate := self._sink_rate_now()) != self._sink_rate:
             self._change_rate(rate)
         self._work_s = 0.0
+        if self.adaptation is not None and self._ring.active and (playing := self._timeline.current) is not None:
+            until_next_s = self._ring.level / self._sink_rate - self._lead_s
+            self.adaptation.listen(playing, until_next_s=until_next_s, now=now)
         for _ in range(STEPS_AT_ONCE):
             if self._work_s > TURN_S:
                 break
@@ -250,7 +270,8 @@ class Playout:
                 continue
             gain = self._concealer.resume(item.codes)
             self._measure(item, track.plan)
-            self._write(frame if gain is None else frame * gain)
+            heard = frame if gain is None else frame * gain
+            self._write(heard if self.adaptation is None else self.adaptation.change(heard))
             track.ledger.count_played()
             if self.stats.first_sound_at is None:
                 self.stats.first_sound_at = now

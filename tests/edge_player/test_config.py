@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from edge_player.config import PlayerConfig, PlayoutConfig, SinkConfig
@@ -45,3 +47,25 @@ def test_a_wrong_setting_is_named(flag: str, value: object) -> None:
 
 def test_a_file_ends_in_wav() -> None:
     assert SinkConfig("x.WAV").out == "x.WAV"
+
+
+@pytest.mark.parametrize(
+    ("adapt", "out", "adapts"),
+    [
+        ("auto", "speaker", True),
+        ("auto", "null", False),
+        ("auto", "x.wav", False),
+        ("on", "null", True),
+        ("off", "speaker", False),
+    ],
+)
+def test_the_delay_follows_the_link_on_a_sound_card_unless_told_otherwise(
+    adapt: Literal["auto", "on", "off"], out: str, adapts: bool
+) -> None:
+    config = PlayerConfig(playout=PlayoutConfig(adapt=adapt), sink=SinkConfig(out=out))
+    assert config.adapts == adapts
+
+
+def test_what_adapt_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected auto, on or off"):
+        PlayoutConfig(adapt="maybe")  # type: ignore[arg-type]

@@ -140,7 +140,8 @@ class RunConfig:
     id: of this player; none for one made from the machine's identity. wait: wait for broker, stream and sound card for
     as long as it takes, instead of failing after 10 s. limit_s: end after so many seconds. exit_on_stop: end when the
     stream has ended and all of it was played. stats_file: where to write the counters as JSON at the end. metrics_s:
-    seconds between messages on the metrics topic; 0 for none.
+    seconds between messages on the metrics topic; 0 for none. stats_every_s: seconds between writes of the statistics
+    file while it runs, for whoever watches from this machine though the broker is away; 0 for the end only.
     """
 
     id: str | None = None
@@ -149,6 +150,7 @@ class RunConfig:
     exit_on_stop: bool = False
     stats_file: Path | None = None
     metrics_s: float = 60.0
+    stats_every_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.id is not None:
@@ -157,6 +159,8 @@ class RunConfig:
             raise ValueError(f"run.limit_s is {self.limit_s}, expected more than 0 s")
         if not 0 <= self.metrics_s <= 86400:
             raise ValueError(f"run.metrics_s is {self.metrics_s}, expected 0 to 86400")
+        if not 0 <= self.stats_every_s <= 86400:
+            raise ValueError(f"run.stats_every_s is {self.stats_every_s}, expected 0 to 86400")
 
 
 @dataclass(frozen=True, slots=True)

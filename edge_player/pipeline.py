@@ -24,7 +24,7 @@ from edge_player.render.volume import Volume
 from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
 from protocol.limits import MAX_FRAMES_PER_PACKET
-from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
+from protocol.service import LivenessWatch, PeriodicStats, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, Presence, TransportError, await_connected
 
@@ -200,6 +200,7 @@ class Player:
             "latency_ms_p50": round(latency.p50, 2),
             "latency_ms_p95": round(latency.p95, 2),
             "latency_ms_p99": round(latency.p99, 2),
+            "latency_ms_max": round(latency.maximum, 2) if latency.count else 0.0,
             "first_sound_ms": -1 if first_sound is None else round((first_sound - self._started_at) * 1000.0, 1),
             **self._sink.counters,
             "connects": transport.connects,
@@ -255,6 +256,9 @@ class Player:
         began_at = self._clock()
         limit_s = self._config.run.limit_s
         metrics_at = logged_at = began_at
+        written = PeriodicStats(
+            self._config.run.stats_file, self._config.run.stats_every_s, self.stats, clock=self._clock
+        )
         gone_at: float | None = None
         while not self._stop.wait(_TICK_S):
             now = self._clock()
@@ -267,6 +271,7 @@ class Player:
             if self._config.run.metrics_s and now - metrics_at >= self._config.run.metrics_s:
                 metrics_at = now
                 publish_metrics(self.connection, self._metrics_topic, self._presence, self.stats())
+            written.tick()
             if now - logged_at >= _LOG_EVERY_S:
                 logged_at = now
                 logger.info("stream %s: %s", self._config.stream.name, self._summary())

@@ -27,7 +27,7 @@ from protocol.service.liveness import LivenessWatch, PartFailedError, WatchedPar
 from protocol.service.logs import configure_logging
 from protocol.service.pace import PaceWatch
 from protocol.service.percentiles import Percentiles, PercentileSnapshot
-from protocol.service.stats_file import Stats, stats_at_the_end, write_stats
+from protocol.service.stats_file import PeriodicStats, Stats, stats_at_the_end, write_stats
 from protocol.service.stop_signal import StopSignal
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "PathOrName",
     "PercentileSnapshot",
     "Percentiles",
+    "PeriodicStats",
     "ServiceError",
     "Stats",
     "StopSignal",

@@ -38,6 +38,35 @@ def stats_at_the_end(path: Path | None, take: Callable[[], Stats]) -> Iterator[N
         write_stats(path, take())
 
 
+class PeriodicStats:
+    """Writes the counters again and again while a process runs; one thread calls `tick`."""
+
+    def __init__(
+        self, path: Path | None, every_s: float, take: Callable[[], Stats], *, clock: Callable[[], float]
+    ) -> None:
+        """`every_s` seconds apart by `clock`; 0, or no path: never."""
+        self._path = path
+        self._every_s = every_s
+        self._take = take
+        self._clock = clock
+        self._due_at = clock() + every_s
+        self._failed = False
+
+    def tick(self) -> None:
+        """Write where it is time. Never raises: a full disk must not end what it only watches."""
+        now = self._clock()
+        if self._path is None or not self._every_s or now < self._due_at:
+            return
+        self._due_at = now + self._every_s
+        try:
+            write_stats(self._path, self._take())
+            self._failed = False
+        except ServiceError as error:
+            if not self._failed:  # once an episode
+                logger.warning("%s", error)
+            self._failed = True
+
+
 def write_stats(path: Path, stats: Stats) -> None:
     """Write one JSON object so that a reader sees the whole of it or the former file. Raises ServiceError."""
     text = json.dumps(stats, indent=1) + "\n"

@@ -38,6 +38,7 @@ def test_the_delay_is_the_streams_own_by_default() -> None:
         ("decoder.frames_per_step", 0),
         ("decoder.frames_per_step", 26),
         ("run.metrics_s", -5.0),
+        ("run.stats_every_s", -1.0),
     ],
 )
 def test_a_wrong_setting_is_named(flag: str, value: object) -> None:

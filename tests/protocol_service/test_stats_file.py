@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.service import ServiceError, stats_at_the_end, write_stats
+from protocol.service import PeriodicStats, ServiceError, stats_at_the_end, write_stats
 
 
 def test_statistics_are_one_json_object(tmp_path: Path) -> None:
@@ -72,3 +72,40 @@ def test_a_run_that_failed_says_why_and_not_that_its_statistics_failed_too(
 def test_without_a_file_nothing_is_counted() -> None:
     with stats_at_the_end(None, lambda: pytest.fail("nobody asked")):
         pass
+
+
+def test_counters_are_written_again_and_again_while_a_process_runs(tmp_path: Path) -> None:
+    path, clock, taken = tmp_path / "stats.json", FakeClock(), iter(range(10))
+    written = PeriodicStats(path, 0.5, lambda: {"late": next(taken)}, clock=clock)
+    written.tick()
+    assert not path.exists()
+    for now, late in ((0.5, 0), (0.9, 0), (1.1, 1)):
+        clock.now = now
+        written.tick()
+        assert json.loads(path.read_text()) == {"late": late}
+
+
+@pytest.mark.parametrize(("path", "every_s"), [(None, 1.0), (Path("stats.json"), 0.0)])
+def test_without_a_file_or_a_time_nothing_is_written_meanwhile(path: Path | None, every_s: float) -> None:
+    clock = FakeClock()
+    written = PeriodicStats(path, every_s, lambda: pytest.fail("nobody asked for it"), clock=clock)
+    clock.now = 1e6
+    written.tick()
+
+
+def test_counters_that_cannot_be_written_meanwhile_are_said_once_and_end_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    written = PeriodicStats(tmp_path / "none" / "stats.json", 1.0, dict, clock=clock)
+    for now in (1.0, 2.0, 3.0):
+        clock.now = now
+        written.tick()
+    assert len(caplog.records) == 1
+
+
+class FakeClock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -4,6 +4,7 @@
 #   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=1800 how long `make soak` does
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
+#   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
 #   SPEECH=DIR                   which recordings `make quality` scores on;  QUALITY_ARGS='--layers 4,16' more words for it
 #   LISTEN_ARGS='--port 9000'    more words for `make listen`
 
@@ -19,6 +20,9 @@ QUALITY_ARGS ?=
 LISTEN_ARGS ?=
 ROOM_TIMES ?= 1
 SOAK_SECONDS ?= 1800
+FAULTS_ROWS ?=
+FAULTS_SEEDS ?= 1
+FAULTS_JOBS ?= 2
 BIN := $(VENV)/bin
 export VENV
 
@@ -29,7 +33,7 @@ TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -65,6 +69,9 @@ room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone
 
 soak: system-packages $(VENV)/.installed-dev ## half an hour of it: memory, processor, latency and losses over time
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; ten minutes
+	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults
 
 oracle: $(VENV)-oracle/.installed ## our Qwen3 tokenizer against the official package, the long form: ten minutes on one core
 	$(BIN)/python -m pytest tests/oracle --full --report docs/reports/qwen3-oracle.json -s $(PYTEST_ARGS)

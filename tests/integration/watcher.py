@@ -22,9 +22,11 @@ TOPICS = Topics()
 
 
 class Watcher:
-    """Subscribed to everything of ours at QoS 1; comes back after a broker's restart as both ends do."""
+    """Subscribed to everything of ours; comes back after a broker's restart as both ends do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, qos: int = 1) -> None:
+        """qos: 0 where the broker is tuned to queue next to nothing for a subscriber at QoS 1."""
+        self._qos = qos
         self._changed = threading.Condition()
         self._messages: list[Message] = []
         self._ends: list[subprocess.Popen[str]] = []
@@ -32,7 +34,7 @@ class Watcher:
 
     def __enter__(self) -> Self:
         self._connection.start()
-        self._connection.subscribe(f"{TOPICS.root}/#", 1, self._note)
+        self._connection.subscribe(f"{TOPICS.root}/#", self._qos, self._note)
         self._connection.wait_connected(DEADLINE_S)
         assert self._connection.flush(DEADLINE_S), "the watcher could not subscribe"
         return self

@@ -1,0 +1,100 @@
+"""What must hold after every row, whatever went wrong. Pure: evidence in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from tests.faults.course import heard_share, recovery_s
+from tests.faults.end import Stats
+from tests.faults.evidence import EndEvidence, Evidence
+from tests.faults.rows import Row
+
+MAX_END_GROWTH: Final = 32 * 2**20
+MAX_BROKER_GROWTH: Final = 8 * 2**20
+BESIDE_HEARD_MIN: Final = 0.99
+OUTCOMES: Final = ("frames_played", "frames_concealed", "frames_skipped", "frames_comfort")
+NEVER: Final = ("handler_errors", "callback_errors", "epochs_bad_end", "nonfinite_frames", "packets_bad")
+
+
+def failures(row: Row, found: Evidence) -> list[str]:
+    """One sentence for each promise that was not kept."""
+    return [
+        *_ended_well(found),
+        *_accounts(row, found),
+        *_sound(row, found),
+        *_memory(found),
+    ]
+
+
+def _ends(found: Evidence) -> dict[str, EndEvidence]:
+    ends = {"gateway": found.gateway, "player": found.player}
+    return ends if found.beside is None else ends | {"player beside": found.beside}
+
+
+def _ended_well(found: Evidence) -> Iterator[str]:
+    for name, end in _ends(found).items():
+        if end.code != 0:
+            yield f"{name}: exit code {end.code}"
+        if "Traceback" in end.log:
+            yield f"{name}: a traceback in its log"
+        if end.stats is None:
+            yield f"{name}: no final counters"
+            continue
+        yield from (f"{name}: {end.stats[what]} {what}" for what in NEVER if end.stats.get(what))
+
+
+def _accounts(row: Row, found: Evidence) -> Iterator[str]:
+    sent = found.gateway.stats
+    # One that was killed took its counters with it: only what the second one says is exact.
+    whole = sent if not row.faults_on("gateway") else None
+    if sent is not None and sent["frames_encoded"] != sent["frames_published"] + sent["frames_dropped"]:
+        yield f"gateway: {sent['frames_encoded']} encoded, {sent['frames_published']} published and " + (
+            f"{sent['frames_dropped']} dropped"
+        )
+    if whole is not None and row.profile.qos == 1 and not row.faults_on("broker"):
+        low, high = whole["frames_published"], whole["frames_encoded"]
+        if not low <= found.seen_frames <= high:
+            yield f"broker: {found.seen_frames} frames seen, {low} published of {high}"
+    for name, end in _ends(found).items():
+        if name != "gateway" and end.stats is not None:
+            yield from _account_of_player(row, found, name, end.stats, whole)
+
+
+def _account_of_player(row: Row, found: Evidence, name: str, got: Stats, sent: Stats | None) -> Iterator[str]:
+    if got["frames_due"] != sum(got[what] for what in OUTCOMES):
+        yield f"{name}: {got['frames_due']} due, but " + ", ".join(f"{got[what]} {what}" for what in OUTCOMES)
+    if sent is not None and got["frames_due"] != sent["frames_encoded"] + sent["frames_gapped"]:
+        yield f"{name}: {got['frames_due']} due of {sent['frames_encoded']} encoded, {sent['frames_gapped']} gapped"
+    if not row.faults_on("broker") and got["frames_played"] > found.seen_frames:
+        yield f"{name}: {got['frames_played']} played of {found.seen_frames} that passed the broker"
+    if got["epochs"] != found.epochs:
+        yield f"{name}: {got['epochs']} epochs of {found.epochs}"
+
+
+def _sound(row: Row, found: Evidence) -> Iterator[str]:
+    if found.foreign_frames:
+        yield f"{found.foreign_frames} frames of another stream were heard"
+    if not found.own_frames:
+        yield "nothing of the own stream was heard"
+    for name, end in _ends(found).items():
+        if name != "gateway" and end.stats is not None and end.stats["latency_ms_max"] > row.max_age_ms:
+            yield f"{name}: {end.stats['latency_ms_max']:.0f} ms old audio was played, limit {row.max_age_ms:.0f}"
+    back_s = recovery_s(found.player.samples, found.repaired_at)
+    if back_s is None or back_s > row.fresh_within_s:
+        after = "never" if back_s is None else f"{back_s:.1f} s after the repair"
+        yield f"player: sound was back {after}, limit {row.fresh_within_s:.1f} s"
+    heard = heard_share(found.player.samples, found.began_at, found.repaired_at)
+    if heard < row.heard_min:
+        yield f"player: {100 * heard:.1f} % heard, expected {100 * row.heard_min:.0f}"
+    if found.beside is not None:
+        heard = heard_share(found.beside.samples, found.began_at, found.repaired_at)
+        if heard < BESIDE_HEARD_MIN:
+            yield f"player beside: {100 * heard:.1f} % heard"
+
+
+def _memory(found: Evidence) -> Iterator[str]:
+    grown = {name: (end.rss, MAX_END_GROWTH) for name, end in _ends(found).items()}
+    for name, (rss, limit) in (grown | {"broker": (found.broker_rss, MAX_BROKER_GROWTH)}).items():
+        if rss and max(rss) - rss[0] > limit:
+            yield f"{name}: memory grew by {(max(rss) - rss[0]) / 2**20:.0f} MiB"

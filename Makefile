@@ -29,7 +29,7 @@ export VENV
 # The codecs that ours is compared with.
 CODEC_PACKAGES := opus-tools codec2 speex
 # Brokers to test against, the sound library, and a sound card that needs no hardware.
-TEST_PACKAGES := mosquitto libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins $(CODEC_PACKAGES)
+TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins $(CODEC_PACKAGES)
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help

@@ -35,6 +35,10 @@ END_GRACE_S = 1.0
 KEPT_ARRIVALS = 64
 """Arrivals that nobody took notice of yet."""
 
+CATCH_UP_S = 0.5
+"""Sound that comes back this much after it should have begun begins where it would be by now: a burst after a break
+holds audio whose time has passed."""
+
 
 class _Phase(enum.Enum):
     EMPTY = enum.auto()  # no frame yet: no anchor
@@ -70,6 +74,8 @@ class JitterBuffer:
         self._closed_due = 0  # due frames of earlier runs
         self._start_at = 0.0
         self._lost_run = 0
+        self._passed = 0  # of the frames before _lost_run: passed over without knowing whether they exist
+        self._lost_before = 0  # lost in one run before those
         self._fresh = True
         self._last: int | None = None
         self._closing = False
@@ -235,7 +241,11 @@ class JitterBuffer:
         self._phase = _Phase.BUFFERING
         self._start_at = start_at
         self._fresh = True
-        self._lost_run = 0
+        self._forget_losses()
+
+    def _forget_losses(self) -> None:
+        """What came, or what was decided, lies behind them: no end of the epoch can undo them any more."""
+        self._lost_run = self._passed = self._lost_before = 0
 
     def _note_retimed(self) -> None:
         self.retimed += 1
@@ -294,11 +304,14 @@ class JitterBuffer:
         that lies before frames that really came is not believed; 0 is returned and nothing changes.
         """
         overshoot = max(0, self._next - last_frame - 1) if self.anchored else 0
-        tail_of_losses = self._lost_run if self._phase in (_Phase.PLAYING, _Phase.STARVED) else 0
-        if overshoot > tail_of_losses or self._phase is _Phase.ENDED:
+        lost = self._lost_run + self._lost_before if self._phase in (_Phase.PLAYING, _Phase.STARVED) else 0
+        if overshoot > lost + self._passed or self._phase is _Phase.ENDED:
             return 0
         self._next -= overshoot
-        self._lost_run -= overshoot
+        passed = min(self._passed, max(0, overshoot - self._lost_run))
+        self.stats.skipped_frames -= passed
+        overshoot -= passed
+        self._forget_losses()
         self._last = last_frame
         self._store.drop_after(last_frame)
         if last_frame < self._epoch_first or (self.anchored and self._next > last_frame) or self.starved:
@@ -332,6 +345,8 @@ class JitterBuffer:
             if now < self._start_at:
                 return Wait(self._start_at)
             self._phase = _Phase.PLAYING
+            if self.due_frames and now - self._start_at >= CATCH_UP_S:
+                self.pass_over(now - self._start_at)
         if self._phase is _Phase.EMPTY and (self._closing or self._last is not None):
             return self._await_overtaken(now)
         if self._phase is not _Phase.PLAYING:
@@ -346,6 +361,30 @@ class JitterBuffer:
             self.stats.starvations += 1
             return Wait(None)
         return self._take()
+
+    def pass_over(self, seconds: float) -> None:
+        """While playing, so much time went by in which nobody pulled: what was due in it is skipped, here or not.
+
+        The process was stopped, say. Going on where it stood would play all that follows so much too late.
+        """
+        if self._phase is not _Phase.PLAYING:
+            return
+        newest = self._store.newest
+        known = self._next - 1 if newest is None else newest
+        target = self._next + int(seconds / self.config.frame_duration_s + 1e-6)
+        if self._last is not None:
+            target = min(target, self._last + 1)
+        elif self._closing:
+            target = min(target, known + 1)
+        if target <= self._next:
+            return
+        if known >= self._next:
+            self._forget_losses()
+        self._lost_before += self._lost_run
+        self._lost_run = 0
+        self._passed += max(0, target - 1 - known)
+        self._skip_to(target)
+        self._fresh = True
 
     def pull_ahead(self, count: int) -> list[Ready]:
         """The next `count` frames before they are due, if all of them are here whole and follow the one before; else
@@ -391,5 +430,5 @@ class JitterBuffer:
         self._store.remember(frame, columns)
         fresh = self._fresh or self._lost_run >= self.config.frames(self.config.relock_s)
         self._fresh = False
-        self._lost_run = 0
+        self._forget_losses()
         return Ready(frame, self._tiers.join(columns), fresh)

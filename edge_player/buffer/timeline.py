@@ -152,6 +152,11 @@ class Timeline:
                 return Wait(other if item.until is None else min(item.until, other))
         return item
 
+    def pass_over(self, seconds: float) -> None:
+        """So much time went by in which nobody pulled: what was due in it is skipped."""
+        if self._current is not None:
+            self._current.buffer.pass_over(seconds)
+
     def pull_ahead(self, count: int) -> list[Ready]:
         """The next `count` frames before they are due, where all are here; none at the border of two epochs."""
         return [] if self._current is None or self._next is not None else self._current.buffer.pull_ahead(count)

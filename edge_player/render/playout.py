@@ -34,6 +34,11 @@ from the beginning: 6 dB cold, 5 dB after the first frame was decoded four times
 four true frames. That is the packaged nano; qwen3-12hz with random weights, a chaotic network, has 1, 1, -1 and 5 dB.
 """
 
+STOPPED_S = 1.0
+"""So long after the ring ran dry without a step, the process was stopped, or this machine stood still: that time is
+gone, and what was due in it is skipped rather than played late from then on. What the decoder takes comes on top: a slow
+one is no stop, and would never be heard if each of its steps began afresh."""
+
 STEPS_AT_ONCE = 4
 """So many decoder steps, then messages are looked at again: a decoder that is too slow must not keep them waiting."""
 
@@ -124,6 +129,8 @@ class Playout:
         self._longest_step = max(frames_per_step, longest_step)
         self.adaptation = Adaptation(sample_rate=spec.sample_rate, lead_s=self._lead_s) if adapt else None
         self._unheard = 0
+        self._stopped_s = STOPPED_S + STEPS_AT_ONCE * max(self._single_s, self._several_s)
+        self._lasts_until: float | None = None  # the ring, as of the last step; None while nothing plays
         self._sink_latency_s = sink_latency_s
         self._utc = utc
         self._codec_delay_s = spec.delay_samples / spec.sample_rate
@@ -173,6 +180,13 @@ class Playout:
 
     def step(self, now: float) -> float | None:
         """Fill the ring up to its lead. Returns when to come again (the clock of `now`), None: when told so."""
+        if self._lasts_until is not None and now - self._lasts_until >= self._stopped_s:
+            self._timeline.pass_over(now - self._lasts_until)
+        wake_at = self._fill(now)
+        self._lasts_until = now + self._ring.level / self._sink_rate if self._ring.active else None
+        return wake_at
+
+    def _fill(self, now: float) -> float | None:
         if self._sink_rate_now is not None and (rate := self._sink_rate_now()) != self._sink_rate:
             self._change_rate(rate)
         self._work_s = 0.0

@@ -67,7 +67,7 @@ def _table_row(verdict: Verdict) -> Row:
         "seed": verdict.seed,
         **{name.removesuffix("_by_gateway"): figures.get(name) for name in columns},
         "back_limit_s": row.fresh_within_s,
-        "age_limit_ms": row.max_age_ms,
+        "age_limit_ms": row.age_limit_ms if row.age_is_limited else None,
         "verdict": (verdict.not_run and "not run") or ("FAILED" if verdict.failed else "ok"),
     }
 

@@ -78,8 +78,10 @@ def _sound(row: Row, found: Evidence) -> Iterator[str]:
     if not found.own_frames:
         yield "nothing of the own stream was heard"
     for name, end in _ends(found).items():
-        if name != "gateway" and end.stats is not None and end.stats["latency_ms_max"] > row.max_age_ms:
-            yield f"{name}: {end.stats['latency_ms_max']:.0f} ms old audio was played, limit {row.max_age_ms:.0f}"
+        oldest_ms = 0.0 if end.stats is None else end.stats.get("latency_ms_max", 0.0)
+        limit_ms = row.age_limit_ms if end is found.beside or row.age_is_limited else None
+        if limit_ms is not None and oldest_ms > limit_ms:
+            yield f"{name}: {oldest_ms:.0f} ms old audio was played, limit {limit_ms:.0f}"
     back_s = recovery_s(found.player.samples, found.repaired_at)
     if back_s is None or back_s > row.fresh_within_s:
         after = "never" if back_s is None else f"{back_s:.1f} s after the repair"

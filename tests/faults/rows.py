@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edge_player.config import PlayoutConfig
 from protocol.link import LINK_PROFILES, LinkProfile
 from tests.faults.impairment import Impairment, Spell
 
@@ -33,7 +34,8 @@ class Row:
 
     spells, faults: what goes wrong from second 0 on; all of it is over after `fault_s`. after_s: how long recovery is
     watched. heard_min: share of the time of the faults in which the player's sound is true. beside: a second player,
-    beside the broker, must hear everything. slack: factor on the times allowed, for a machine that is busy.
+    beside the broker, must hear everything and nothing that is too old. age_is_limited: whether the latter holds for the
+    player behind the link. slack: factor on the times allowed, for a machine that is busy.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Row:
     after_s: float = 10.0
     heard_min: float = 0.0
     beside: bool = False
+    age_is_limited: bool = True
     slack: float = 1.0
 
     @property
@@ -63,9 +66,12 @@ class Row:
         return self.slack * (FRESH_WITHIN_S + self.profile.playout_delay_ms / 1000)
 
     @property
-    def max_age_ms(self) -> float:
-        """Older than this nothing is played, from the microphone to the sink."""
-        return self.slack * self.profile.max_age_ms
+    def age_limit_ms(self) -> float:
+        """Older than this nothing is played, from the microphone to the sink.
+
+        What is older than the profile's max_age_ms is not sent, and a player falls behind by its slack at most.
+        """
+        return self.slack * (self.profile.max_age_ms + PlayoutConfig().slack_ms)
 
     def faults_on(self, target: Target) -> bool:
         """Whether a process fault hits that process."""
@@ -108,7 +114,9 @@ ROWS: Final = (
     _process("broker-restart", "restart", "broker", 0.0),
     _process("gateway-kill", "kill", "gateway", 3.0),
     _process("player-stop", "stop", "player", 20.0),
-    Row("slow-player", "lan", spells=(Spell(0.0, 20.0, Impairment(rate_kbps=8)),), beside=True),
+    # At QoS 0 a link that is too slow fills TCP's queues with sound that grows old, and the player follows it: it does
+    # not yet reconnect to the live edge. What is promised here is that nobody else notices.
+    Row("slow-player", "lan", spells=(Spell(0.0, 20.0, Impairment(rate_kbps=8)),), beside=True, age_is_limited=False),
 )
 
 SHORT_ROWS: Final = (

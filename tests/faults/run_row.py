@@ -1,7 +1,7 @@
 """One row of the matrix, in the network namespace of this process.
 
-`python -m tests.faults.run_row ROW --seed N --folder DIR` prints one JSON object, a `Verdict`. Exit code 0 even where the
-row failed: the object says so.
+`python -m tests.faults.run_row ROW --seed N --folder DIR` prints one JSON object, a `Verdict`. Exit code 0 even
+where the row failed: the object says so.
 """
 
 from __future__ import annotations

@@ -31,9 +31,10 @@ class Verdict:
 def judge(row: Row, found: Evidence, *, seed: int, seconds: float, failed: list[str]) -> Verdict:
     """The figures of a row beside what failed."""
     got, sent = found.player.stats or {}, found.gateway.stats or {}
+    heard = heard_share(found.player.samples, found.began_at, found.repaired_at)
     back_s = recovery_s(found.player.samples, found.repaired_at)
     figures: dict[str, Figure] = {
-        "heard_percent": round(100 * heard_share(found.player.samples, found.began_at, found.repaired_at), 1),
+        "heard_percent": round(100 * heard, 1) if row.fault_s else None,
         "back_s": None if back_s is None else round(back_s, 1),
         "oldest_ms": round(got["latency_ms_max"]) if got else None,
         "due": got.get("frames_due"),

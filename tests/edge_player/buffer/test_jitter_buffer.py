@@ -497,3 +497,84 @@ def test_nothing_is_taken_early_behind_a_loss_at_the_live_edge_or_past_the_end(
     assert isinstance(full.pull(0.16), Ready)
     full.insert(make_packet(1, full.config.capacity_frames + 1), 0.17)
     assert full.pull_ahead(1) == []
+
+
+def test_time_in_which_nobody_pulled_is_skipped_and_accounted_for(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    fill(buffer, make_packet, range(10))
+    assert indices(drain(buffer, 0.16, 5)) == [0, 1, 2, 3, 4]
+    buffer.pass_over(20.0)
+    assert (buffer.next_frame, buffer.stored_frames) == (255, 0)
+    assert buffer.insert(make_packet(200), 20.6) is InsertResult.LATE
+    assert buffer.insert(make_packet(256), 20.6) is InsertResult.ACCEPTED
+    assert indices(drain(buffer, 20.6, 2)) == ["-", 256]
+    assert buffer.due_frames == 257 == 5 + 1 + 1 + buffer.stats.skipped_frames
+
+
+def test_a_moment_in_which_nobody_pulled_leaves_what_is_still_in_time(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=1.2)
+    fill(buffer, make_packet, range(15))
+    assert indices(drain(buffer, 1.2, 1)) == [0]
+    buffer.pass_over(0.5)
+    item = buffer.pull(1.8)
+    assert isinstance(item, Ready)
+    assert (item.frame_index, item.fresh) == (7, True)
+    assert buffer.stats.skipped_frames == 6
+
+
+@pytest.mark.parametrize("lost_before", [0, 3])
+@pytest.mark.parametrize("lost_after", [0, 4])
+def test_an_epoch_that_ended_while_nobody_pulled_has_no_frames_beyond_its_end(
+    make_buffer: MakeBuffer, make_packet: MakePacket, lost_before: int, lost_after: int
+) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    fill(buffer, make_packet, range(5))
+    drain(buffer, 0.16, 5 + lost_before)
+    buffer.pass_over(20.0)
+    drain(buffer, 21.0, lost_after)
+    assert buffer.end(4) == lost_before + lost_after
+    assert (buffer.due_frames, buffer.stats.skipped_frames, buffer.ended) == (5, 0, True)
+
+
+def test_an_end_that_lies_in_the_time_passed_over_is_believed(make_buffer: MakeBuffer, make_packet: MakePacket) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    fill(buffer, make_packet, range(5))
+    drain(buffer, 0.16, 2)
+    buffer.pass_over(20.0)
+    assert buffer.end(99) == 0
+    assert (buffer.due_frames, buffer.stats.skipped_frames, buffer.ended) == (100, 98, True)
+
+
+def test_nothing_is_passed_over_beyond_a_known_end_or_while_nothing_plays(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    buffer.pass_over(20.0)
+    fill(buffer, make_packet, range(5))
+    buffer.pass_over(20.0)
+    assert buffer.next_frame == 0
+    drain(buffer, 0.16, 2)
+    buffer.end(4)
+    buffer.pass_over(20.0)
+    assert (buffer.due_frames, buffer.stats.skipped_frames) == (5, 3)
+    assert buffer.pull(30.0) == Wait(None)
+    assert buffer.ended
+
+
+def test_a_burst_after_a_break_begins_where_the_sound_would_be_by_now(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=1.2)
+    fill(buffer, make_packet, range(15))
+    drain(buffer, 1.2, 15 + 60)  # starved: nothing is due any more
+    assert buffer.starved
+    for frame in range(80, 105):  # two seconds of speech at once, the newest of it fresh
+        assert buffer.insert(make_packet(frame), 20.0) is InsertResult.ACCEPTED
+    item = buffer.pull(20.0)
+    assert isinstance(item, Ready)
+    assert item.frame_index == 89, "the newest frame, 104, is due 1.2 s after it came"
+    assert buffer.due_frames == 90

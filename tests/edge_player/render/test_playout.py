@@ -348,3 +348,31 @@ def test_a_decoder_that_is_too_slow_gives_messages_their_turn(
     monkeypatch.setattr(bench.ring, "write", len)
     assert bench.playout.step(bench.now) == bench.now
     assert len(decoder.decoded) == STEPS_AT_ONCE
+
+
+def test_a_player_that_stood_still_goes_on_with_what_is_due_now_and_not_with_what_was(
+    bench: Bench, make_packet: MakePacket
+) -> None:
+    bench.open()
+    packets = live(make_packet, list(range(500)))
+    bench.run(2.0, packets)
+    before = bench.playout.stats.latency_ms.snapshot().maximum
+    stood_still = {tick: packet for tick, packet in packets.items() if tick >= 200}
+    bench.now += 20.0
+    for tick in sorted(tick for tick in stood_still if tick < 2200):
+        bench.timeline.insert(stood_still[tick], bench.now)  # what the socket held
+    bench.run(5.0, {tick - 2200: packet for tick, packet in stood_still.items() if tick >= 2200})
+    assert bench.playout.stats.latency_ms.snapshot().maximum < before + 1000 * FRAME_S + 1
+    totals = bench.timeline.totals()
+    assert totals.balanced
+    assert 19.5 / FRAME_S <= totals.skipped <= 20.5 / FRAME_S
+
+
+def test_a_decoder_that_takes_long_is_no_player_that_stood_still(decoder: Any, make_packet: MakePacket) -> None:
+    bench = Bench(decoder, step_s=lambda frames: 0.5)
+    bench.open()
+    packets = live(make_packet, list(range(50)))
+    bench.run(1.0, packets)
+    bench.now += 2.0
+    bench.run(0.01)
+    assert bench.timeline.totals().skipped == 0

@@ -36,8 +36,8 @@ four true frames. That is the packaged nano; qwen3-12hz with random weights, a c
 
 STOPPED_S = 1.0
 """So long after the ring ran dry without a step, the process was stopped, or this machine stood still: that time is
-gone, and what was due in it is skipped rather than played late from then on. What the decoder takes comes on top: a slow
-one is no stop, and would never be heard if each of its steps began afresh."""
+gone, and what was due in it is skipped rather than played late from then on. What the decoder takes comes on top: a
+slow one is no stop, and would never be heard if each of its steps began afresh."""
 
 STEPS_AT_ONCE = 4
 """So many decoder steps, then messages are looked at again: a decoder that is too slow must not keep them waiting."""

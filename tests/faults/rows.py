@@ -34,8 +34,8 @@ class Row:
 
     spells, faults: what goes wrong from second 0 on; all of it is over after `fault_s`. after_s: how long recovery is
     watched. heard_min: share of the time of the faults in which the player's sound is true. beside: a second player,
-    beside the broker, must hear everything and nothing that is too old. age_is_limited: whether the latter holds for the
-    player behind the link. slack: factor on the times allowed, for a machine that is busy.
+    beside the broker, must hear everything and nothing that is too old. age_is_limited: whether the latter holds for
+    the player behind the link. slack: factor on the times allowed, for a machine that is busy.
     """
 
     name: str

@@ -369,10 +369,10 @@ def test_a_player_that_stood_still_goes_on_with_what_is_due_now_and_not_with_wha
 
 
 def test_a_decoder_that_takes_long_is_no_player_that_stood_still(decoder: Any, make_packet: MakePacket) -> None:
-    bench = Bench(decoder, step_s=lambda frames: 0.5)
+    bench = Bench(decoder, delay_s=1.2, step_s=lambda frames: 0.5)
     bench.open()
     packets = live(make_packet, list(range(50)))
-    bench.run(1.0, packets)
+    bench.run(2.0, packets)
     bench.now += 2.0
     bench.run(0.01)
     assert bench.timeline.totals().skipped == 0

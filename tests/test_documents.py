@@ -15,7 +15,7 @@ from protocol.service import ExitCode
 PAGES = (
     *("README.md", "CHANGELOG.md", "deploy/mosquitto/README.md"),
     *("docs/architecture.md", "docs/benchmarks.md", "docs/configuration.md", "docs/microphone.md"),
-    *("docs/operating.md", "docs/quality.md", "docs/security.md", "docs/sources.md"),
+    *("docs/operating.md", "docs/quality.md", "docs/reliability.md", "docs/security.md", "docs/sources.md"),
     "docs/live-encoding.md",
     "docs/qwen3.md",
     "docs/listening/README.md",

@@ -79,7 +79,7 @@ def _sentence(verdict: Verdict) -> str:
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
     """One line of figures, for who reads only the last."""
-    back = [float(v.figures["back_s"]) for v in verdicts if v.figures.get("back_s") is not None]  # type: ignore[arg-type]
+    back = [back_s for v in verdicts if (back_s := v.figures.get("back_s")) is not None]
     passed, failed = sum(v.passed for v in verdicts), sum(bool(v.failed) for v in verdicts)
     return (
         f"faults: {passed} passed, {failed} failed, {len(verdicts) - passed - failed} not run; "

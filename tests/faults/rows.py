@@ -20,12 +20,19 @@ FRESH_WITHIN_S: Final = 4.0
 @dataclass(frozen=True, slots=True)
 class ProcessFault:
     """kill: SIGKILL, and started again `lasting_s` later. stop: SIGSTOP, and SIGCONT `lasting_s` later. restart: as
-    kill, by SIGTERM. A broker that starts again knows nothing of before.
+    kill, by SIGTERM. A broker that starts again knows nothing of before. ValueError for what the nemesis does not play:
+    a player that starts again would count from 0, and recovery could not be read.
     """
 
     action: Action
     target: Target
     lasting_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.action == "restart" and self.target != "broker") or (
+            self.action == "kill" and self.target == "player"
+        ):
+            raise ValueError(f"{self.action} of the {self.target} is not played by the nemesis")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.checker import failures
 from tests.faults.course import Sample
 from tests.faults.evidence import EndEvidence, Evidence
-from tests.faults.rows import ROWS, SHORT_ROWS, Row, find_row
+from tests.faults.rows import ROWS, SHORT_ROWS, Action, ProcessFault, Row, Target, find_row
 
 ROW = Row("a-row", "wan", fault_s=5.0, heard_min=0.5)
 SENT = {"frames_encoded": 250, "frames_published": 245, "frames_dropped": 5, "frames_gapped": 0}
@@ -90,3 +90,9 @@ def test_names_of_rows_are_unique_and_every_fault_is_over_when_recovery_is_watch
         assert row.after_s > row.fresh_within_s / row.slack
         ends = [spell.end_s for spell in row.spells] + [fault.lasting_s for fault in row.faults]
         assert max(ends) == row.fault_s
+
+
+@pytest.mark.parametrize(("action", "target"), [("kill", "player"), ("restart", "gateway"), ("restart", "player")])
+def test_a_fault_that_the_nemesis_does_not_play_is_refused(action: Action, target: Target) -> None:
+    with pytest.raises(ValueError, match="nemesis"):
+        ProcessFault(action, target)

@@ -6,6 +6,7 @@
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
 #   SPEECH=DIR                   which recordings `make quality` scores on;  QUALITY_ARGS='--layers 4,16' more words for it
+#   FUZZ_CASES=1000000           how many cases `make fuzz` makes;  FUZZ_SEED=2 for others;  FUZZ_ARGS='--parser packet' for one parser
 #   LISTEN_ARGS='--port 9000'    more words for `make listen`
 
 SHELL := /bin/bash
@@ -19,6 +20,9 @@ SPEECH ?=
 QUALITY_ARGS ?=
 LISTEN_ARGS ?=
 ROOM_TIMES ?= 1
+FUZZ_CASES ?= 1000000
+FUZZ_SEED ?= 1
+FUZZ_ARGS ?=
 SOAK_SECONDS ?= 1800
 FAULTS_ROWS ?=
 FAULTS_SEEDS ?= 1
@@ -33,7 +37,7 @@ TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils li
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults fuzz oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -62,6 +66,9 @@ quality: $(VENV)/.installed-compare ## our codec beside Opus, Codec2 and Speex o
 
 listen: $(VENV)/.installed-dev ## a blind comparison in a browser; the answers are kept as lines of JSON
 	$(BIN)/python -m benchmarks.listening serve $(LISTEN_ARGS)
+
+fuzz: $(VENV)/.installed-dev ## a million hostile cases over every parser of what comes from outside: a table, and what escaped
+	@$(BIN)/python -m tests.fuzz --cases $(FUZZ_CASES) --seed $(FUZZ_SEED) $(FUZZ_ARGS)
 
 room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone, out of a virtual loudspeaker, ROOM_TIMES times
 	@set -e; for turn in $$(seq $(ROOM_TIMES)); do echo "==> $$turn of $(ROOM_TIMES)"; \

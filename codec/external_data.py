@@ -73,10 +73,16 @@ def data_file_of(model: Path) -> DataFile | None:
         file, length, sha256 = values["file"], values["bytes"], values["sha256"]
     except (ValueError, RecursionError, TypeError, KeyError) as error:
         raise ModelError(f"{model} does not say which file holds its weights: export it again") from error
-    # A name, not a path: a model file must not make its reader open what lies elsewhere.
-    if not isinstance(file, str) or not file or Path(file).name != file or type(length) is not int:
+    if not isinstance(file, str) or not _is_plain_name(file) or type(length) is not int:
         raise ModelError(f"{model} names {str(file)[:40]!r} as the file of its weights, which is no plain file name")
     return DataFile(file=file, bytes=length, sha256=str(sha256))
+
+
+def _is_plain_name(file: str) -> bool:
+    """A name, not a path: a model file must not make its reader open what lies elsewhere. What cannot be printed (NUL,
+    half of a surrogate pair) is no name that any system takes.
+    """
+    return file not in ("", "..") and Path(file).name == file and file.isprintable()
 
 
 def read_metadata(path: Path) -> dict[str, str]:

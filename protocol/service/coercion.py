@@ -95,12 +95,20 @@ def _coerce_bool(value: object, *, from_text: bool) -> bool:
 def _coerce_int(value: object, *, from_text: bool) -> int:
     if from_text and isinstance(value, str):
         try:
-            return int(value)
+            number = int(value)
         except ValueError:
             raise ValueError(f"a whole number, got {value!r}") from None
+        return _expect_64_bits(number)
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _expect_64_bits(value)
     raise ValueError(f"a whole number, got {value!r}")
+
+
+def _expect_64_bits(value: int) -> int:
+    # TOML and Python have integers of any length. A longer one is no double, and may be too long to print.
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("a whole number of at most 64 bits")
+    return value
 
 
 def _coerce_float(value: object, *, from_text: bool) -> float:
@@ -109,8 +117,10 @@ def _coerce_float(value: object, *, from_text: bool) -> float:
             value = float(value)
         except ValueError:
             raise ValueError(f"a number, got {value!r}") from None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(_expect_64_bits(value))
+    if isinstance(value, float) and math.isfinite(value):
+        return value
     raise ValueError(f"a number, got {value!r}")
 
 

@@ -91,7 +91,7 @@ def _read(path: Path, report: Report) -> dict[str, Any]:
         report(ConfigError(f"configuration file not found at {path}"))
     except OSError as error:
         report(ConfigError(f"cannot read the configuration file {path}: {error.strerror}"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # tomllib's own, Unicode's, and Python's for a number of more than 4300 digits
         report(ConfigError(f"{path} is not valid TOML: {error}"))
     except RecursionError:
         report(ConfigError(f"{path} is not valid TOML: brackets within brackets without end"))

@@ -68,6 +68,9 @@ def test_the_data_file_of_another_model_is_refused(model: Path) -> None:
         '{"file": "/etc/passwd", "bytes": 1, "sha256": ""}',
         '{"file": "", "bytes": 1, "sha256": ""}',
         '{"file": "x", "bytes": "1", "sha256": ""}',
+        '{"file": "..", "bytes": 4096, "sha256": ""}',
+        '{"file": "a\\u0000b", "bytes": 1, "sha256": ""}',
+        '{"file": "\\ud800", "bytes": 1, "sha256": ""}',
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(make_model: ModelFactory, entry: str) -> None:

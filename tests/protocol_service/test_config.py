@@ -111,6 +111,9 @@ def test_every_type_is_read_from_text() -> None:
         ("limit = 'x'\n", r"must be a whole number, got 'x' or a number"),
         ("[jitter]\ndelay_ms = -1\n", r"\[jitter\] delay_ms must not be negative"),
         ("[broker\n", r"is not valid TOML"),
+        ("layers = " + "9" * 5000, r"is not valid TOML: Exceeds the limit"),
+        ("[broker]\nkeepalive_s = 0x" + "f" * 5000, r"must be a whole number of at most 64 bits"),
+        ("[broker]\ntimeout_s = 1" + "0" * 400, r"must be a whole number of at most 64 bits"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_reason(text: str, message: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,28 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         archive.filelist[0].file_size = 2**40
         archive.writestr("more", b"")
     with pytest.raises(TokenFileError, match="would unpack to 1099"):
+        open_npz(tmp_path / "a.npz")
+
+
+def test_an_array_that_claims_to_be_larger_than_the_file_costs_no_memory(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<i2", "fortran_order": False, "shape": (10**8, 16)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("audio_codes.npy", header.getvalue() + bytes(1000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TokenFileError, match="too short for"):
+            open_npz(tmp_path / "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x03\x00\x00\x00"])
+def test_a_part_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("audio_codes.npy", content)
+    with pytest.raises(TokenFileError, match="damaged or no"):
         open_npz(tmp_path / "a.npz")
 
 

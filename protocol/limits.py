@@ -25,6 +25,11 @@ MAX_MANIFEST_READ_BYTES: Final = 1024
 """What a player reads: more than gateways write today, so that later fields fit."""
 MAX_STATUS_BYTES: Final = 2048
 
+MAX_RATE_FACTOR: Final = 4
+"""A stream that sends more than so many times its usual number of packets a second is a flood."""
+MAX_BURST_S: Final = 15
+"""Packets of so many seconds may come at once: a sender or a broker that catches up after a stall."""
+
 MAX_ARRAY_FIELDS: Final = 16
 MAX_TEXT_BYTES: Final = 256
 """The longest msgpack string in an array, in bytes of UTF-8."""

@@ -141,6 +141,10 @@ def without_padding(codes: AnyIntegers, path: Path) -> AnyIntegers:
 
 def check_unpacked_size(archive: zipfile.ZipFile, path: Path) -> None:
     """Raise TokenFileError for an archive that would unpack to more than any token file holds."""
-    size = sum(entry.file_size for entry in archive.infolist())
+    check_size(sum(entry.file_size for entry in archive.infolist()), path)
+
+
+def check_size(size: int, path: Path) -> None:
+    """Raise TokenFileError for so many bytes in memory that no token file of one piece comes to them."""
     if size > MAX_BYTES:
         raise TokenFileError(f"{path} would unpack to {size / 1e9:.1f} GB, more than a token file may hold")

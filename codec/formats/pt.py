@@ -13,13 +13,13 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.errors import CodecError, CodesError, SpecError, TokenFileError
-from codec.formats.arrays import ArraySource, ArrayWriter, check_unpacked_size
+from codec.formats.arrays import ArraySource, ArrayWriter, check_size, check_unpacked_size
 from codec.spec import CodecSpec
 
 FORMAT = 1
@@ -88,10 +88,17 @@ def _load(path: Path) -> Any:
             if zipfile.is_zipfile(file):
                 with zipfile.ZipFile(file) as archive:
                     check_unpacked_size(archive, path)
-            file.seek(0)
+                content: IO[bytes] = file
+            else:
+                # The format before ZIP: torch reads what a length in it claims, and from a file Python reserves all of
+                # that first. In memory it is no more than there is.
+                check_size(path.stat().st_size, path)
+                file.seek(0)
+                content = io.BytesIO(file.read())
+            content.seek(0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what it makes of an odd file: we say it ourselves
-                return torch.load(file, map_location="cpu", weights_only=True)
+                return torch.load(content, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise TokenFileError(f"File not found at {path}") from error
     except pickle.UnpicklingError as error:

@@ -270,7 +270,7 @@ class JitterBuffer:
             # Late beyond memory. Only when nothing plays any more can it be the sender who went back.
             self.stats.late += 1
             return InsertResult.LATE
-        if not agrees or held is None or (backward and not self._relockable()):
+        if not agrees or held is None or (backward and not (self._relockable() or self._anchor_is_alone)):
             self.stats.held += 1
             return InsertResult.HELD
         self._held = None
@@ -282,13 +282,22 @@ class JitterBuffer:
     def _jump(self, target: _Held) -> None:
         self.stats.resyncs += 1
         self._newest_end.clear()
-        if target.index >= self._next:
+        if self._anchor_is_alone:
+            # Two against one: nothing that lies between the anchor and these two ever was due.
+            self._store.clear()
+            self._next = self._segment_first = target.index
+        elif target.index >= self._next:
             self._skip_to(target.index)
         else:
             self._closed_due = self.due_frames
             self._store.clear()
             self._next = self._segment_first = target.index
         self._rebuffer(target.received_at + self.config.playout_delay_s)
+
+    @property
+    def _anchor_is_alone(self) -> bool:
+        """Whether one packet only says where the stream stands, and no frame was due yet."""
+        return self._phase is _Phase.BUFFERING and self.stats.accepted <= 1 and self.due_frames == 0
 
     def _skip_to(self, index: int) -> None:
         self.stats.skipped_frames += index - self._next

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from codec.spec import CodecSpec
-from edge_player.buffer.capture_clock import CaptureClock
-from edge_player.buffer.jitter_buffer import InsertResult, JitterConfig
+from edge_player.buffer.jitter_buffer import InsertResult
 from edge_player.buffer.timeline import EpochPlan, Timeline
-from edge_player.errors import ModelMismatchError, PlayerError
+from edge_player.errors import PlayerError
+from edge_player.intake.episode import Episode
+from edge_player.intake.epoch_plan import check_playable, plan_epoch, usual_packet_rate
+from edge_player.intake.flood_gate import FloodGate
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.receiver_values import ReceiverConfig, ReceiverStats, StreamState
-from edge_player.intake.tiers import TierMap
-from edge_player.render.decoder import check_identity
+from edge_player.intake.succession import Succession
 from protocol.epoch import epoch_low7
 from protocol.errors import Fault, ManifestError, MessageError, PacketError
 from protocol.event import (
@@ -27,6 +28,7 @@ from protocol.event import (
     StreamStopped,
     decode_event,
 )
+from protocol.limits import MAX_RATE_FACTOR
 from protocol.manifest import StreamManifest, decode_manifest
 from protocol.packet import PacketLimits, TokenPacket, decode_packet
 from protocol.sequence import serial_distance, to_serial
@@ -38,9 +40,6 @@ EARLY_PACKETS = 64
 """Packets kept while their manifest is still on its way; the oldest give way."""
 
 SOURCE_STALLED = "the source of the stream gives no sound"
-
-KNOWN_EPOCHS = 32
-"""Past epochs remembered, so that an old manifest delivered again is not taken for a new one."""
 
 
 class Witness(Protocol):
@@ -86,7 +85,9 @@ class Receiver:
         self._on_packet = on_packet
         self._witness = witness
         self._state = StreamState("waiting", "no manifest yet")
-        self._known: deque[int] = deque(maxlen=KNOWN_EPOCHS)
+        self._succession = Succession()
+        self._gate = FloodGate()
+        self._flood, self._bad_manifests = Episode(), Episode()
         self._limits: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)
         self._early: deque[InboxMessage] = deque(maxlen=EARLY_PACKETS)
         self._gateway: tuple[str, StatusMessage | None] | None = None
@@ -116,55 +117,81 @@ class Receiver:
         if message.kind is InboxKind.TOKENS:
             self._on_tokens(message)
         elif message.kind is InboxKind.MANIFEST:
-            self._on_manifest(message.payload)
+            self._on_manifest(message.payload, message.received_at)
         elif message.kind is InboxKind.EVENT:
             self._on_event(message)
         else:
             self._on_gateway_status(message.payload)
+        self._reconsider(message.received_at)
 
     # -- manifests
 
-    def _on_manifest(self, payload: bytes) -> None:
+    def _on_manifest(self, payload: bytes, at: float) -> None:
         if not payload:
             self._on_gone()
             return
         try:
             manifest = decode_manifest(payload)
         except ManifestError as error:
-            self.stats.manifests_bad += 1
-            logger.warning("stream %s: its manifest was ignored: %s", self._config.stream, error)
+            self._on_bad_manifest(f"its manifest was ignored: {error}", at)
             return
         if manifest.stream != self._config.stream:
-            self.stats.manifests_bad += 1
-            logger.warning("stream %s: a manifest of %s came on its topic", self._config.stream, manifest.stream)
+            self._on_bad_manifest(f"a manifest of {manifest.stream} came on its topic", at)
             return
         self.stats.manifests += 1
-        if manifest.epoch not in self._known:
-            self._open(manifest)
+        if self._succession.is_known(manifest):
+            return
+        if self._succession.is_older(manifest) and self._is_alive(at):
+            self._on_rolled_back(manifest)
+            return
+        self._open(manifest, at)
+
+    def _on_bad_manifest(self, what: str, at: float) -> None:
+        self.stats.manifests_bad += 1
+        level = logging.WARNING if self._bad_manifests.begins(at) else logging.DEBUG
+        logger.log(level, "stream %s: %s", self._config.stream, what)
+
+    def _on_rolled_back(self, manifest: StreamManifest) -> None:
+        self.stats.manifests_rolled_back += 1
+        if self._succession.hold_back(manifest):
+            logger.warning(
+                "stream %s: a manifest from before the one that plays was announced; it has to wait until that is over",
+                self._config.stream,
+            )
+
+    def _is_alive(self, at: float) -> bool:
+        """Whether the newest epoch still sends."""
+        return not self.over and not self.gateway_gone and self._succession.is_alive(at)
+
+    def _reconsider(self, at: float) -> None:
+        """Open the manifest that was held back, once the newest epoch is silent."""
+        if not self._is_alive(at) and (manifest := self._succession.release()) is not None:
+            self._open(manifest, at)
 
     def _on_gone(self) -> None:
         """The manifest was taken away: what came is played, then nothing is due."""
-        if not self._known:
+        if not self._succession.begun:
             self._set_state(StreamState("waiting", "no such stream yet"))
         elif not self.over:
             self.over = True
             self._timeline.close()
             self._set_state(StreamState("waiting", "the stream has ended", self._timeline.newest_epoch))
 
-    def _open(self, manifest: StreamManifest) -> None:
+    def _open(self, manifest: StreamManifest, at: float) -> None:
         try:
-            self._check(manifest)
+            check_playable(manifest, self._spec)
         except PlayerError as error:
             self.stats.manifests_refused += 1
             self._set_state(StreamState("refused", str(error), manifest.epoch, error))
             return
-        self._known.append(manifest.epoch)
-        plan = self._plan(manifest)
+        self._succession.open(manifest)
+        plan = plan_epoch(manifest, self._spec, self._config)
         self._timeline.open(plan)
         if self._witness is not None:
             self._witness.opened(plan)
         limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
         self._limits.appendleft((epoch_low7(manifest.epoch), limits))
+        self._gate.expect(usual_packet_rate(plan), at)
         self.over = self.gateway_gone = False
         self._stalled_at = None
         if self._gateway is None or self._gateway[0] != manifest.gateway_id:
@@ -173,35 +200,6 @@ class Receiver:
         self._set_state(StreamState("online", None, manifest.epoch))
         while self._early:
             self._on_packet_bytes(self._early.popleft())
-
-    def _check(self, manifest: StreamManifest) -> None:
-        check_identity(self._spec, manifest.codec)
-        if manifest.key_id is not None:
-            raise ModelMismatchError(
-                f"The stream {manifest.stream} is sealed with the key {manifest.key_id}: this player has no keys",
-                field="key_id",
-                expected=manifest.key_id,
-                got=None,
-            )
-
-    def _plan(self, manifest: StreamManifest) -> EpochPlan:
-        delay_ms = self._config.playout_delay_ms
-        delay_ms = manifest.playout_delay_ms if delay_ms is None else delay_ms
-        delay_ms += self._config.playout_offset_ms
-        if delay_ms < 0:
-            logger.warning("stream %s: its delay and our offset come to %d ms; playing at 0", manifest.stream, delay_ms)
-        return EpochPlan(
-            epoch=manifest.epoch,
-            first_frame=manifest.first_frame,
-            tiers=TierMap(manifest.tiers, num_layers=self._spec.num_layers, layers=self._config.layers),
-            jitter=JitterConfig(
-                frame_duration_s=self._spec.frame_duration_s,
-                playout_delay_s=max(0, delay_ms) / 1000.0,
-                frames_per_packet=manifest.frames_per_packet,
-                slack_s=self._config.slack_s,
-            ),
-            capture=CaptureClock(started_at_ms=manifest.started_at_ms, frame_duration_s=self._spec.frame_duration_s),
-        )
 
     # -- packets
 
@@ -212,6 +210,9 @@ class Receiver:
         self.stats.packets_received += 1
         if self._witness is not None:
             self._witness.heard(message.received_at)
+        if not self._gate.admit(message.received_at):
+            self._on_flood(message.received_at)
+            return
         if not self.over:  # the farewell of a stream is not its steady state
             self._on_packet(message.received_at)
         if not self._limits:
@@ -219,6 +220,16 @@ class Receiver:
             self._early.append(message)
             return
         self._on_packet_bytes(message)
+
+    def _on_flood(self, at: float) -> None:
+        self.stats.flood_dropped += 1
+        if self._flood.begins(at):
+            logger.warning(
+                "stream %s: more than %d times the usual %.1f packets a second come; dropping what is too much",
+                self._config.stream,
+                MAX_RATE_FACTOR,
+                self._gate.usual_rate,
+            )
 
     def _on_packet_bytes(self, message: InboxMessage) -> None:
         # An epoch may have another tier map than the one before it: a packet is read by the rules of its own.
@@ -231,7 +242,10 @@ class Receiver:
                 logger.debug("stream %s: bad packet: %s", self._config.stream, error)
                 continue
             if packet.epoch == epoch:
-                self._insert(packet, message, is_newest=epoch == self._limits[0][0])
+                newest = epoch == self._limits[0][0]
+                if newest:
+                    self._succession.hear(message.received_at)
+                self._insert(packet, message, is_newest=newest)
                 if self._stalled_at is not None and epoch == self._limits[0][0]:
                     self._on_sound(packet.first_frame)
                 return

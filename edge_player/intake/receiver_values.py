@@ -40,9 +40,11 @@ class ReceiverStats:
     packets_retained: int = 0
     packets_early: int = 0
     packets_unexpected: int = 0
+    flood_dropped: int = 0
     manifests: int = 0
     manifests_bad: int = 0
     manifests_refused: int = 0
+    manifests_rolled_back: int = 0
     events: int = 0
     events_bad: int = 0
     events_unknown: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from codec.spec import CodecSpec
 from edge_player.buffer.jitter_buffer import JitterBuffer, JitterConfig
 from edge_player.intake.tiers import TierMap
+from edge_player.render.decoder import FrameDecoder, OnnxFrameDecoder
 from protocol.epoch import epoch_low7
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.packet import TokenPacket
 from protocol.sequence import to_serial
+from protocol.service import PaceWatch
 
 LAYERS = 4
 FRAME_S = 0.08
@@ -138,3 +141,14 @@ def make_buffer() -> Callable[..., JitterBuffer]:
         return JitterBuffer(config, TierMap.single(LAYERS), first_frame=first_frame)
 
     return build
+
+
+@pytest.fixture
+def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
+    """The identity decoder with the figures that the pipeline reports."""
+    for name, value in (
+        ("active_provider", "cpu"), ("requested_provider", "cpu"), ("real_time_factor", 0.0), ("nonfinite_frames", 0),
+        ("frames_per_step", 1), ("step_s", lambda frames: 0.0), ("pace", PaceWatch(lambda: "decoding", remedy="")),
+    ):  # fmt: skip
+        setattr(decoder, name, value)
+    return cast(OnnxFrameDecoder, decoder)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,25 +13,22 @@ import pytest
 from codec.audio.wav import WavWriter
 from codec.errors import OutputFileError
 from codec.spec import CodecSpec
-from edge_player.config import PlayerConfig, RunConfig, SinkConfig
 from edge_player.errors import ModelMismatchError, NoStreamError, SinkError
-from edge_player.pipeline import Player
-from edge_player.render.decoder import FrameDecoder, OnnxFrameDecoder
-from edge_player.sinks import WavSink
+from edge_player.render.decoder import OnnxFrameDecoder
 from gateway.demo.broker import RunningBroker, start_broker
-from protocol.event import StreamStarted, StreamStopped, encode_event
-from protocol.manifest import StreamManifest, encode_manifest
-from protocol.packet import TokenPacket, encode_packet
-from protocol.service import ExitCode, PaceWatch, PartFailedError, Stats
+from protocol.event import StreamStarted, encode_event
+from protocol.manifest import StreamManifest
+from protocol.packet import TokenPacket
+from protocol.service import ExitCode, PartFailedError
 from protocol.status import decode_status
-from protocol.topics import Topics
 from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection, ConnectionState
+from tests.edge_player.running import EPOCH, TOPICS, Running, announce, await_connected, finish, read_wav, send
 
 pytestmark = pytest.mark.broker
 
 MakePacket = Callable[..., TokenPacket]
 MakeManifest = Callable[..., StreamManifest]
-EPOCH, TOPICS, FRAME_S = 0x1234_5678_9ABC_DE05, Topics(), 0.08
+FRAME_S = 0.08
 
 
 @pytest.fixture
@@ -47,81 +42,6 @@ def gateway(broker: RunningBroker) -> Iterator[Connection]:
     with Connection(BrokerConfig(url=broker.url)) as connection:
         connection.wait_connected(5)
         yield connection
-
-
-@pytest.fixture
-def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
-    """The identity decoder with the figures that the pipeline reports."""
-    for name, value in (
-        ("active_provider", "cpu"), ("requested_provider", "cpu"), ("real_time_factor", 0.0), ("nonfinite_frames", 0),
-        ("frames_per_step", 1), ("step_s", lambda frames: 0.0), ("pace", PaceWatch(lambda: "decoding", remedy="")),
-    ):  # fmt: skip
-        setattr(decoder, name, value)
-    return cast(OnnxFrameDecoder, decoder)
-
-
-class Running:
-    """A player on a thread of its own."""
-
-    def __init__(
-        self,
-        url: str,
-        decoder: OnnxFrameDecoder,
-        out: Path,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        keepalive_s: int | None = None,
-        **run: Any,
-    ) -> None:
-        config = PlayerConfig(
-            broker=BrokerConfig(url=url, keepalive_s=keepalive_s),
-            sink=SinkConfig(str(out)),
-            run=RunConfig(id="edge-test", **run),
-        )
-        self.stop = threading.Event()
-        self.player = Player(config, decoder, WavSink(out, decoder.spec.sample_rate), stop=self.stop, clock=clock)
-        self.stats: Stats = {}
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.stats = self.player.run()
-        except BaseException as error:
-            self.error = error
-
-    def join(self, timeout_s: float = 15.0) -> Stats:
-        self._thread.join(timeout_s)
-        assert not self._thread.is_alive()
-        if self.error is not None:
-            raise self.error
-        return self.stats
-
-
-def announce(gateway: Connection, manifest: StreamManifest) -> None:
-    gateway.publish(TOPICS.manifest("lobby"), encode_manifest(manifest), qos=1, retain=True, reliable=True)
-    assert gateway.flush(5)
-
-
-def send(gateway: Connection, packet: TokenPacket) -> None:
-    gateway.publish(TOPICS.tokens("lobby", 0), encode_packet(packet, codebook_size=1024), qos=1)
-
-
-def finish(gateway: Connection, last_frame: int, *, epoch: int = EPOCH) -> None:
-    stopped = StreamStopped(epoch, 0, last_frame, 1)
-    gateway.publish(TOPICS.event("lobby"), encode_event(stopped), qos=1, reliable=True)
-    gateway.publish(TOPICS.manifest("lobby"), b"", qos=1, retain=True, reliable=True)
-
-
-def read_wav(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    with wave.open(str(path)) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-
-
-def await_connected(running: Running) -> None:
-    running.player.connection.wait_connected(5)
-    assert running.player.connection.flush(5)
 
 
 @pytest.mark.parametrize(("frames_per_packet", "delay_ms"), [(1, 160), (5, 400)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,24 @@ def test_what_is_no_token_file_is_told(tmp_path: Path, spec: CodecSpec) -> None:
         archive.writestr("archive/data/0", bytes(2**20))
     with pytest.raises(TokenFileError, match="damaged"):
         open_pt(path)
+
+
+def test_files_of_the_format_before_zip_are_read(tmp_path: Path) -> None:
+    codes = torch.arange(32).reshape(8, 4)
+    torch.save({"audio_codes": codes}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    (source,) = open_pt(tmp_path / "a.pt")
+    assert (source.num_frames, source.layers) == (8, 4)
+
+
+def test_a_length_that_a_pickle_claims_costs_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"\x80\x02X\xff\xff\xff\x7fabc")
+    tracemalloc.start()
+    try:
+        with pytest.raises(TokenFileError):
+            open_pt(tmp_path / "a.pt")
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_truncation_is_noticed(tmp_path: Path, write_file: Any) -> None:

@@ -212,6 +212,18 @@ def test_one_far_packet_moves_nothing(make_buffer: MakeBuffer, make_packet: Make
     assert buffer.insert(make_packet(2**31 - 99), 0.4) is InsertResult.HELD
 
 
+@pytest.mark.parametrize("forged", [2**31 - 100, 5000, 0])
+def test_one_far_packet_that_comes_first_moves_nothing(
+    make_buffer: MakeBuffer, make_packet: MakePacket, forged: int
+) -> None:
+    buffer = make_buffer()
+    buffer.insert(make_packet(forged), -0.01)
+    for number in range(3):
+        buffer.insert(make_packet(1000 + number), number * FRAME_S)
+    assert indices(drain(buffer, 0.17, 3)) == [1000, 1001, 1002]
+    assert (buffer.due_frames, buffer.stats.skipped_frames, buffer.stats.resyncs) == (3, 0, 1)
+
+
 def test_two_far_packets_that_agree_move_the_play_position_without_a_loop(
     make_buffer: MakeBuffer, make_packet: MakePacket
 ) -> None:

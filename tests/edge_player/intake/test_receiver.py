@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from codec.spec import CodecSpec
 from edge_player.buffer.jitter_buffer import Ready, Wait
-from edge_player.buffer.timeline import Timeline
 from edge_player.errors import ModelMismatchError
-from edge_player.intake.inbox import InboxKind, InboxMessage
-from edge_player.intake.receiver import Receiver
-from edge_player.intake.receiver_values import ReceiverConfig, StreamState
+from edge_player.intake.inbox import InboxKind
+from edge_player.intake.receiver_values import StreamState
 from protocol.event import (
     ClockReport,
     SourceResumed,
@@ -23,48 +21,13 @@ from protocol.event import (
     StreamStopped,
     encode_event,
 )
-from protocol.manifest import StreamManifest, encode_manifest
-from protocol.packet import TokenPacket, encode_packet
-from protocol.status import State, StatusMessage, encode_status
+from protocol.manifest import StreamManifest
+from protocol.packet import TokenPacket
+from tests.edge_player.intake.post import Post
 
 MakePacket = Callable[..., TokenPacket]
 MakeManifest = Callable[..., StreamManifest]
 EPOCH = 0x1234_5678_9ABC_DE05
-
-
-class Post:
-    """A receiver and the postman who brings it messages."""
-
-    def __init__(self, spec: CodecSpec, **config: int) -> None:
-        self.timeline = Timeline()
-        self.states: list[StreamState] = []
-        self.followed: list[tuple[tuple[int, ...], str]] = []
-        self.marks: list[float] = []
-        self.receiver = Receiver(
-            ReceiverConfig(stream="lobby", **config),
-            spec,
-            self.timeline,
-            follow=self._follow,
-            on_state=self.states.append,
-            on_packet=self.marks.append,
-        )
-
-    def _follow(self, tiers: Iterable[int], gateway_id: str) -> None:
-        self.followed.append((tuple(tiers), gateway_id))
-
-    def manifest(self, manifest: StreamManifest) -> None:
-        self.receiver.handle(InboxMessage(InboxKind.MANIFEST, encode_manifest(manifest), 0.0, retained=True))
-
-    def raw(self, kind: InboxKind, payload: bytes) -> None:
-        self.receiver.handle(InboxMessage(kind, payload, 0.0))
-
-    def packet(self, packet: TokenPacket, at: float = 0.0, *, tier: int = 0, retained: bool = False) -> None:
-        payload = encode_packet(packet, codebook_size=1024)
-        self.receiver.handle(InboxMessage(InboxKind.TOKENS, payload, at, tier, retained))
-
-    def status(self, state: State, *, epoch: int | None, session: int = 1) -> None:
-        message = StatusMessage("gateway", "gw-1", state, session, epoch=epoch)
-        self.raw(InboxKind.GATEWAY_STATUS, encode_status(message))
 
 
 @pytest.fixture

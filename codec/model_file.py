@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -33,6 +34,9 @@ DATA_OUTPUT: dict[Half, tuple[str, str]] = {"encoder": ("codes", "tensor(int64)"
 
 NEW_STATE_PREFIX = "new_"
 """State `x` goes in as `x` and comes out as `new_x`."""
+
+MAX_STATE_ELEMENTS = 2**26
+"""Of one state of one stream: far more than any codec keeps, and no more than a device has memory for."""
 
 _TENSOR_TYPES = {
     "float64": "tensor(double)",
@@ -185,7 +189,12 @@ class _Description:
 
     @classmethod
     def of(cls, runtime: ort.InferenceSession) -> _Description:
-        metadata: dict[str, str] = runtime.get_modelmeta().custom_metadata_map
+        try:
+            metadata: dict[str, str] = runtime.get_modelmeta().custom_metadata_map
+            inputs = {argument.name: argument for argument in runtime.get_inputs()}
+            outputs = {argument.name: argument for argument in runtime.get_outputs()}
+        except UnicodeDecodeError as error:  # ONNX Runtime runs names of any bytes, and only Python trips over them
+            raise _ContractError("its metadata or names are no text in UTF-8") from error
         version = _entry(metadata, "format")
         if version != FORMAT_VERSION:
             raise _ContractError(f"its format is {version[:16]!r}, this version reads {FORMAT_VERSION!r}")
@@ -198,8 +207,6 @@ class _Description:
             raise _ContractError("its codec description is not a JSON object")
         spec = CodecSpec.from_dict(described)
         states = _parse_states(_json_entry(metadata, "states"))
-        inputs = {argument.name: argument for argument in runtime.get_inputs()}
-        outputs = {argument.name: argument for argument in runtime.get_outputs()}
         expected_inputs = dict([DATA_INPUT[half]]) | {"active": "tensor(bool)", "reset": "tensor(bool)"}
         expected_outputs = dict([DATA_OUTPUT[half]])
         for state in states:
@@ -260,6 +267,8 @@ def _parse_states(described: object) -> tuple[StateSpec, ...]:
             raise _ContractError(f"a state needs a name and one of the dtypes {', '.join(_TENSOR_TYPES)}")
         if not isinstance(shape, list) or any(type(length) is not int or length < 0 for length in shape):
             raise _ContractError(f"the state {name} needs a shape of fixed lengths")
+        if math.prod(shape) > MAX_STATE_ELEMENTS:
+            raise _ContractError(f"the state {name} has more than {MAX_STATE_ELEMENTS} elements")
         states.append(StateSpec(name=name, shape=tuple(shape), dtype=dtype))
     return tuple(states)
 

@@ -140,6 +140,32 @@ def test_states_of_another_shape_are_refused(make_model: ModelFactory, shape: li
         OnnxModel.load(make_model("decoder", metadata={"states": json.dumps(states)}))
 
 
+@pytest.mark.parametrize("shape", [[2**27], [2**20, 2**20], [2**62, 2**62]])
+def test_a_state_of_impossible_size_is_refused_before_it_is_made(make_model: ModelFactory, shape: list[int]) -> None:
+    states = [{"name": "level", "shape": shape, "dtype": "float32"}]
+    with pytest.raises(ModelError, match="level has more than"):
+        OnnxModel.load(make_model("decoder", metadata={"states": json.dumps(states)}))
+
+
+def test_a_file_with_a_changed_byte_is_refused_in_words_or_still_keeps_the_contract(
+    decoder_path: Path, tmp_path: Path
+) -> None:
+    """Not every change can be seen: a number in the weights is as good as another. See docs/security.md."""
+    data = decoder_path.read_bytes()
+    changed = tmp_path / "changed.onnx"
+    refusals: list[ModelError] = []
+    places = range(0, len(data), max(1, len(data) // 150))
+    for place in places:
+        changed.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+        try:
+            assert OnnxModel.load(changed).half == "decoder"
+        except ModelError as error:
+            refusals.append(error)
+    assert len(refusals) > len(places) / 3
+    assert {error.exit_code for error in refusals} <= {66, 76}
+    assert not [error for error in refusals if "\n" in str(error)]
+
+
 @pytest.mark.parametrize("half", ["encoder", "decoder"])
 def test_another_number_of_layers_is_refused(make_model: ModelFactory, toy_spec: CodecSpec, half: str) -> None:
     with pytest.raises(ModelError, match="4 layers of codes, its description 5"):

@@ -89,5 +89,13 @@ def test_an_unknown_option_exits_with_2() -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize("name", ["+", "#", "a/b", "a/+", "../a", "Lobby", "a\n", "", "a" * 33, "\u0131"])
+def test_a_stream_whose_name_could_lead_elsewhere_is_refused_at_the_door(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", f"--stream={name}", "--out", "null"]) == 2
+    assert "1 to 32 characters from a-z, 0-9 and -" in capsys.readouterr().err
+
+
 def test_a_process_has_an_age() -> None:
     assert process_age_s() > 0.0

@@ -115,3 +115,11 @@ def test_the_gateway_starts_without_torch_sound_card_or_matplotlib() -> None:
     lines = f"import gateway.run, gateway.demo, sys\nprint([name for name in {heavy!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["+", "#", "a/b", "a/+", "../a", "Lobby", "a\n", "", "a" * 33])
+def test_a_stream_whose_name_could_lead_elsewhere_is_refused_at_the_door(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", f"--stream={name}", "--source", "-"]) == 2
+    assert "1 to 32 characters from a-z, 0-9 and -" in capsys.readouterr().err

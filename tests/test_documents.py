@@ -73,7 +73,21 @@ def test_counters_and_settings_on_the_pages_are_names_in_the_code(repository: Pa
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", (repository / name).read_text())) - set(PACKAGES)
     sources = (path for package in PACKAGES for path in (repository / package).rglob("*.py"))
     code = "\n".join(path.read_text() for path in sources)
-    assert sorted(word for word in named if word not in code) == []
+    assert sorted(word for word in named if word not in code and not word.startswith("test_")) == []
+
+
+def test_tests_on_the_page_of_security_exist(repository: Path) -> None:
+    """A page that names the test of each promise is worth what its names are worth."""
+    page = (repository / "docs" / "security.md").read_text()
+    files = {
+        path.relative_to(repository / "tests").as_posix(): path for path in (repository / "tests").rglob("test_*.py")
+    }
+    named_files = set(re.findall(r"`((?:[a-z_]+/)*test_[a-z0-9_]+\.py)", page))
+    named = set(re.findall(r"\btest_[a-z0-9_]+\b(?!\.py)", page))
+    code = "\n".join(path.read_text() for path in files.values())
+    assert len(named) >= 15
+    assert sorted(named_files - files.keys()) == []
+    assert sorted(name for name in named if f"def {name}(" not in code) == []
 
 
 def test_the_start_page_shows_every_command(repository: Path) -> None:

@@ -191,7 +191,8 @@ class Playout:
             self._change_rate(rate)
         self._work_s = 0.0
         if self.adaptation is not None and self._ring.active and (playing := self._timeline.current) is not None:
-            until_next_s = self._ring.level / self._sink_rate - self._lead_s
+            # A frame that is overdue is late by our own fault, not its packet's.
+            until_next_s = max(0.0, self._ring.level / self._sink_rate - self._lead_s)
             self.adaptation.listen(playing, until_next_s=until_next_s, now=now)
         for _ in range(STEPS_AT_ONCE):
             if self._work_s > TURN_S:

@@ -392,6 +392,7 @@ class JitterBuffer:
         self._lost_before += self._lost_run
         self._lost_run = 0
         self._passed += max(0, target - 1 - known)
+        self._note_retimed()
         self._skip_to(target)
         self._fresh = True
 

@@ -590,3 +590,31 @@ def test_a_burst_after_a_break_begins_where_the_sound_would_be_by_now(
     assert isinstance(item, Ready)
     assert item.frame_index == 89, "the newest frame, 104, is due 1.2 s after it came"
     assert buffer.due_frames == 90
+
+
+def test_arrivals_tell_how_far_from_their_turn_packets_came(make_buffer: MakeBuffer, make_packet: MakePacket) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    fill(buffer, make_packet, range(3))
+    assert buffer.take_arrivals() == [], "nothing has a turn yet"
+    drain(buffer, 0.16, 2)
+    buffer.insert(make_packet(3), 0.25)
+    buffer.insert(make_packet(3), 0.26)  # a duplicate says nothing new
+    buffer.insert(make_packet(5), 0.27)
+    assert buffer.take_arrivals() == [(1, 0.25), (3, 0.27)]
+    drain(buffer, 0.32, 3)
+    buffer.insert(make_packet(4), 0.6)
+    assert buffer.take_arrivals() == [(-1, 0.6)]
+    assert buffer.take_arrivals() == []
+
+
+def test_what_came_before_the_play_out_time_was_set_anew_says_nothing_of_it(
+    make_buffer: MakeBuffer, make_packet: MakePacket
+) -> None:
+    buffer = make_buffer(delay_s=0.16)
+    fill(buffer, make_packet, range(3))
+    drain(buffer, 0.16, 2)
+    buffer.insert(make_packet(3), 0.25)
+    before = buffer.retimed
+    buffer.pass_over(0.5)
+    assert buffer.retimed == before + 1
+    assert buffer.take_arrivals() == []

@@ -121,8 +121,8 @@ ROWS: Final = (
     _process("broker-restart", "restart", "broker", 0.0),
     _process("gateway-kill", "kill", "gateway", 3.0),
     _process("player-stop", "stop", "player", 20.0),
-    # At QoS 0 a link that is too slow fills TCP's queues with sound that grows old, and the player follows it: it does
-    # not yet reconnect to the live edge. What is promised here is that nobody else notices.
+    # At QoS 0 a link that is too slow fills TCP's queues with sound that grows old, until the player has seen it for
+    # 3 s and reconnects to the live edge, and again. What is promised here is that nobody else notices.
     Row("slow-player", "lan", spells=(Spell(0.0, 20.0, Impairment(rate_kbps=8)),), beside=True, age_is_limited=False),
 )
 

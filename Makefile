@@ -37,7 +37,7 @@ TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils li
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults fuzz oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults storm fuzz oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ soak: system-packages $(VENV)/.installed-dev ## half an hour of it: memory, proc
 
 faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; ten minutes
 	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults
+
+storm: system-packages $(VENV)/.installed-dev ## a broker that dies under five hundred players: when all are back
+	$(BIN)/python -m tests.faults.storm
 
 oracle: $(VENV)-oracle/.installed ## our Qwen3 tokenizer against the official package, the long form: ten minutes on one core
 	$(BIN)/python -m pytest tests/oracle --full --report docs/reports/qwen3-oracle.json -s $(PYTEST_ARGS)

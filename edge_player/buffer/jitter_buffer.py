@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from edge_player.buffer.frame_store import FrameStore
 from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Wait
 from edge_player.buffer.lateness import Lateness
+from edge_player.buffer.loss_run import LossRun
 from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 from protocol.sequence import extend_serial
@@ -30,7 +31,6 @@ __all__ = ["InsertResult", "JitterBuffer", "JitterConfig", "JitterStats", "Lost"
 
 END_GRACE_S = 1.0
 """How long packets may come after the event that ended their epoch, where none came before it."""
-
 
 KEPT_ARRIVALS = 64
 """Arrivals that nobody took notice of yet."""
@@ -73,9 +73,7 @@ class JitterBuffer:
         self._segment_first = first_frame  # where the present run of due frames began
         self._closed_due = 0  # due frames of earlier runs
         self._start_at = 0.0
-        self._lost_run = 0
-        self._passed = 0  # of the frames before _lost_run: passed over without knowing whether they exist
-        self._lost_before = 0  # lost in one run before those
+        self._losses = LossRun()
         self._fresh = True
         self._last: int | None = None
         self._closing = False
@@ -233,7 +231,7 @@ class JitterBuffer:
         return self._phase is _Phase.STARVED or (
             self._phase is _Phase.PLAYING
             and not self._store
-            and self._lost_run >= self.config.frames(self.config.relock_s)
+            and self._losses.lost >= self.config.frames(self.config.relock_s)
         )
 
     def _rebuffer(self, start_at: float) -> None:
@@ -241,11 +239,7 @@ class JitterBuffer:
         self._phase = _Phase.BUFFERING
         self._start_at = start_at
         self._fresh = True
-        self._forget_losses()
-
-    def _forget_losses(self) -> None:
-        """What came, or what was decided, lies behind them: no end of the epoch can undo them any more."""
-        self._lost_run = self._passed = self._lost_before = 0
+        self._losses.forget()
 
     def _note_retimed(self) -> None:
         self.retimed += 1
@@ -313,19 +307,17 @@ class JitterBuffer:
         that lies before frames that really came is not believed; 0 is returned and nothing changes.
         """
         overshoot = max(0, self._next - last_frame - 1) if self.anchored else 0
-        lost = self._lost_run + self._lost_before if self._phase in (_Phase.PLAYING, _Phase.STARVED) else 0
-        if overshoot > lost + self._passed or self._phase is _Phase.ENDED:
+        heard = self._phase in (_Phase.PLAYING, _Phase.STARVED)
+        if not self._losses.covers(overshoot, heard=heard) or self._phase is _Phase.ENDED:
             return 0
         self._next -= overshoot
-        passed = min(self._passed, max(0, overshoot - self._lost_run))
+        lost, passed = self._losses.take_back(overshoot)
         self.stats.skipped_frames -= passed
-        overshoot -= passed
-        self._forget_losses()
         self._last = last_frame
         self._store.drop_after(last_frame)
         if last_frame < self._epoch_first or (self.anchored and self._next > last_frame) or self.starved:
             self._finish_at(last_frame)
-        return overshoot
+        return lost
 
     def close(self) -> None:
         """The sender is gone without a last word: play what is here and what still comes, then end."""
@@ -365,7 +357,7 @@ class JitterBuffer:
             return Wait(None)
         if self.overfull:
             self._skip_to_live_edge()
-        elif self._lost_run >= self.config.frames(self.config.starve_s) and not self._store and self._last is None:
+        elif self._losses.lost >= self.config.frames(self.config.starve_s) and not self._store and self._last is None:
             self._phase = _Phase.STARVED
             self.stats.starvations += 1
             return Wait(None)
@@ -388,10 +380,8 @@ class JitterBuffer:
         if target <= self._next:
             return
         if known >= self._next:
-            self._forget_losses()
-        self._lost_before += self._lost_run
-        self._lost_run = 0
-        self._passed += max(0, target - 1 - known)
+            self._losses.forget()
+        self._losses.pass_over(max(0, target - 1 - known))
         self._note_retimed()
         self._skip_to(target)
         self._fresh = True
@@ -405,7 +395,7 @@ class JitterBuffer:
 
     def count_ahead(self, most: int) -> int:
         """How many frames `pull_ahead` would give, up to `most`."""
-        if self._phase is not _Phase.PLAYING or self._fresh or self._lost_run or self.overfull:
+        if self._phase is not _Phase.PLAYING or self._fresh or self._losses.lost or self.overfull:
             return 0
         wanted = self._tiers.wanted_tiers
         here = itertools.takewhile(lambda frame: self._store.has(frame, wanted), itertools.count(self._next))
@@ -435,10 +425,10 @@ class JitterBuffer:
         self._next += 1
         columns = self._store.take(frame)
         if self._base_tiers.isdisjoint(columns):
-            self._lost_run += 1
+            self._losses.lost += 1
             return Lost(frame)
         self._store.remember(frame, columns)
-        fresh = self._fresh or self._lost_run >= self.config.frames(self.config.relock_s)
+        fresh = self._fresh or self._losses.lost >= self.config.frames(self.config.relock_s)
         self._fresh = False
-        self._forget_losses()
+        self._losses.forget()
         return Ready(frame, self._tiers.join(columns), fresh)

@@ -52,6 +52,7 @@ class Delivery:
         self._outbox = Outbox(capacity, max_age_s)
         self._window = SendWindow(window)
         self._counters = _Counters()
+        self._in_hand = False  # a message is out of the outbox and not yet in the window
         self._closed = False
         self._dropping = False
 
@@ -78,6 +79,7 @@ class Delivery:
             if size > session.broker_packet_bytes:
                 why = f"{size} bytes are more than the {session.broker_packet_bytes} the broker takes"
                 with self._changed:
+                    self._in_hand = False
                     first = message.reliable or self._outbox.dropped.refused == 0
                     self._count_refused(message)
                 _say_refused(message, why, first=first)
@@ -85,6 +87,7 @@ class Delivery:
             message.qos = self._permissions.qos_for(message.topic, message.qos)
             packet = session.publish(message)
             with self._changed:
+                self._in_hand = False
                 message.attempts += 1
                 if packet is None:
                     self._outbox.put_back([message])
@@ -123,6 +126,7 @@ class Delivery:
     def connection_lost(self) -> None:
         """Put back what was in flight, to go out first on the next connection; give up what failed too often."""
         with self._changed:
+            self._in_hand = False
             in_flight = self._window.drain()
             hopeless = [m for m in in_flight if m.reliable and m.attempts >= MAX_RELIABLE_ATTEMPTS]
             again = [m for m in in_flight if m not in hopeless]
@@ -145,7 +149,7 @@ class Delivery:
 
     def is_idle(self) -> bool:
         """Lock held. Does nothing wait and is nothing in flight?"""
-        return not self._outbox and not self._window
+        return not self._outbox and not self._window and not self._in_hand
 
     def counters(self) -> dict[str, int]:
         """Lock held. By the names of TransportStats."""
@@ -169,13 +173,20 @@ class Delivery:
         }
 
     def _next(self, session: Session) -> Outgoing | None:
+        """The next message, in hand from now on: whoever waits until all is sent must not look between the two."""
         with self._changed:
-            if self._window.may_send_reliable() and (message := self._outbox.take_reliable()) is not None:
-                return message
-            qos = self._next_live_qos()
-            if qos is None or not self._window.may_send_live(qos) or (qos == 0 and not session.is_writable()):
-                return None
-            return self._outbox.take_live(self._clock())
+            message = self._take(session)
+            self._in_hand = message is not None
+            return message
+
+    def _take(self, session: Session) -> Outgoing | None:
+        """Lock held."""
+        if self._window.may_send_reliable() and (message := self._outbox.take_reliable()) is not None:
+            return message
+        qos = self._next_live_qos()
+        if qos is None or not self._window.may_send_live(qos) or (qos == 0 and not session.is_writable()):
+            return None
+        return self._outbox.take_live(self._clock())
 
     def _collect_written(self) -> None:
         for message in self._window.collect_written():

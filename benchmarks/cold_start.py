@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import RESULTS, Options, Row, describe_machine, pin_to_core, report
+from benchmarks.harness import Options, Row, add_report_options, describe_machine, pin_to_core, report
 from codec import Decoder, Encoder, read_audio
 from codec.load import load_codec
 
@@ -34,10 +32,7 @@ def main() -> int:
     parser.add_argument("--codec", help="which codec (default: nano, or what the model holds)")
     parser.add_argument("--model", help="folder of an export or of released weights")
     parser.add_argument("--joins", type=int, default=24, help="places in the speech (default: %(default)s)")
-    first = min(os.sched_getaffinity(0))
-    parser.add_argument("--core", type=int, default=first, help="core to run on (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=RESULTS / "cold_start.json", help="where the JSON goes")
-    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    add_report_options(parser, "cold_start")
     given = parser.parse_args()
     pin_to_core(given.core)
     name = given.codec or (None if given.model else "nano")

@@ -7,7 +7,6 @@ or by packet of five frames, as the link profile `wan` sends them.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import RESULTS, Options, Row, describe_machine, pin_to_core, report
+from benchmarks.harness import Options, Row, add_report_options, describe_machine, pin_to_core, report
 from benchmarks.listening.clips import ORIGINALS, find_clips
 from codec import Decoder, Tokenizer
 from codec.comparison.measures import measure
@@ -142,10 +141,7 @@ def main() -> int:
     )
     parser.add_argument("--speech", type=Path, default=ORIGINALS, help="folder of recordings (default: the bundled)")
     parser.add_argument("--seeds", type=int, default=3, help="draws of each pattern (default: %(default)s)")
-    first = min(os.sched_getaffinity(0))
-    parser.add_argument("--core", type=int, default=first, help="core to run on (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=RESULTS / "concealment.json", help="where the JSON goes")
-    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    add_report_options(parser, "concealment")
     given = parser.parse_args()
     pin_to_core(given.core)
     tokenizer = Tokenizer.load("nano", device="cpu")

@@ -37,18 +37,23 @@ def parse_options(name: str, description: str, *, seconds: float, seconds_help: 
         description=description,
         epilog=f"example: python -m benchmarks.{name} --core 0 --json",
     )
-    first = min(os.sched_getaffinity(0))
-    parser.add_argument("--core", type=int, default=first, help="core to run on (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"{seconds_help} (default: %(default)s)")
-    out = RESULTS / f"{name}.json"
-    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help="where the JSON goes")
-    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    add_report_options(parser, name)
     given = parser.parse_args()
     if given.core not in os.sched_getaffinity(0):
         parser.error(f"--core {given.core}: this process may use {sorted(os.sched_getaffinity(0))}")
     if given.seconds <= 0:
         parser.error(f"--seconds must be positive, not {given.seconds}")
     return Options(core=given.core, seconds=given.seconds, out=given.out, json=given.json)
+
+
+def add_report_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """--core, --out and --json, which every benchmark has."""
+    first = min(os.sched_getaffinity(0))
+    parser.add_argument("--core", type=int, default=first, help="core to run on (default: %(default)s)")
+    out = RESULTS / f"{name}.json"
+    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help="where the JSON goes")
+    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
 
 
 def pin_to_core(core: int) -> None:

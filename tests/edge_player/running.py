@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_player.config import PlayerConfig, RunConfig, SinkConfig
 from edge_player.pipeline import Player
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.sinks import WavSink
+from gateway.demo.broker import RunningBroker
 from protocol.event import StreamStopped, encode_event
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
@@ -62,6 +64,14 @@ class Running:
         if self.error is not None:
             raise self.error
         return self.stats
+
+
+@contextmanager
+def joined(broker: RunningBroker) -> Iterator[Connection]:
+    """Somebody who is connected to it."""
+    with Connection(BrokerConfig(url=broker.url)) as connection:
+        connection.wait_connected(5)
+        yield connection
 
 
 def announce(gateway: Connection, manifest: StreamManifest) -> None:

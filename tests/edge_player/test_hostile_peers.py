@@ -16,8 +16,8 @@ from gateway.demo.broker import RunningBroker
 from protocol.manifest import StreamManifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.status import StatusMessage, encode_status
-from protocol.transport import BrokerConfig, Connection
-from tests.edge_player.running import EPOCH, TOPICS, Running, announce, await_connected, finish, read_wav, send
+from protocol.transport import Connection
+from tests.edge_player.running import EPOCH, TOPICS, Running, announce, await_connected, finish, joined, read_wav, send
 from tests.integration.nano_path import start_mosquitto
 
 pytestmark = pytest.mark.broker
@@ -35,15 +35,13 @@ def mosquitto(tmp_path: Path) -> Iterator[RunningBroker]:
 
 @pytest.fixture
 def gateway(mosquitto: RunningBroker) -> Iterator[Connection]:
-    with Connection(BrokerConfig(url=mosquitto.url)) as connection:
-        connection.wait_connected(5)
+    with joined(mosquitto) as connection:
         yield connection
 
 
 @pytest.fixture
 def stranger(mosquitto: RunningBroker) -> Iterator[Connection]:
-    with Connection(BrokerConfig(url=mosquitto.url)) as connection:
-        connection.wait_connected(5)
+    with joined(mosquitto) as connection:
         yield connection
 
 

@@ -21,8 +21,8 @@ from protocol.manifest import StreamManifest
 from protocol.packet import TokenPacket
 from protocol.service import ExitCode, PartFailedError
 from protocol.status import decode_status
-from protocol.transport import BrokerConfig, BrokerUnavailableError, Connection, ConnectionState
-from tests.edge_player.running import EPOCH, TOPICS, Running, announce, await_connected, finish, read_wav, send
+from protocol.transport import BrokerUnavailableError, Connection, ConnectionState
+from tests.edge_player.running import EPOCH, TOPICS, Running, announce, await_connected, finish, joined, read_wav, send
 
 pytestmark = pytest.mark.broker
 
@@ -39,8 +39,7 @@ def broker(tmp_path: Path) -> Iterator[RunningBroker]:
 
 @pytest.fixture
 def gateway(broker: RunningBroker) -> Iterator[Connection]:
-    with Connection(BrokerConfig(url=broker.url)) as connection:
-        connection.wait_connected(5)
+    with joined(broker) as connection:
         yield connection
 
 

@@ -25,7 +25,7 @@ EXAMPLE = """example:
   python -m codec.models.nano.train --data speech/train --out runs/nano --minutes 240 --resume
 on a GPU, from the released weights on:
   python -m codec.models.nano.train --data speech/train --out runs/nano --init codec/assets/nano-1 --minutes 30 \
-      --device cuda --batch-size 64 --segment 1.92 --workers 15 --encoder-pace 0.5 --map-pace 0.1 --critics
+      --device cuda --batch-size 64 --segment 1.92 --workers 15 --learning-rate 6e-4 --map-pace 0.03 --critics
 then:
   codec-export decoder --codec nano --model runs/nano/checkpoint -o exported"""
 

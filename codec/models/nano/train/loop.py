@@ -71,7 +71,6 @@ class Trainer:
         begin_with_pitch(self.model, self.config.pitch)
         leave_out_patches(self.model)
         self.average.load_state_dict(self.model.state_dict())
-        self.update.be_in(Stage.SPEAKING)
 
     def begin_from(self, weights: dict[str, Tensor]) -> None:
         """Start from released weights."""

@@ -67,9 +67,6 @@ class Update:
         self.critics = Critics().to(device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.encoder.tracker.requires_grad_(False)
-        model.encoder.patch.requires_grad_(False)
-        # It stays out of the first stage: see `leave_out_patches`.
-        model.decoder.join.weight.requires_grad_(False)
         self.optimizer = self._optimizer(device)
         self.critics_optimizer = torch.optim.AdamW(
             self.critics.parameters(),
@@ -81,6 +78,7 @@ class Update:
         self.average_decay = torch.zeros((), device=device)
         self.skipped_steps = torch.zeros((), device=device)
         """Whose gradient was not finite."""
+        self.be_in(Stage.SPEAKING)
 
     def _optimizer(self, device: torch.device) -> torch.optim.AdamW:
         encoder = self.model.encoder
@@ -114,7 +112,7 @@ class Update:
         """What learns in a stage, and how fast."""
         encoder, decoder = self.model.encoder, self.model.decoder
         quantised, turned = stage >= Stage.QUANTISED, stage >= Stage.TURNED
-        decoder.join.weight.requires_grad_(quantised)
+        decoder.join.weight.requires_grad_(quantised)  # it stays out of the first stage: see `leave_out_patches`
         encoder.layers.requires_grad_(not turned)
         encoder.project.requires_grad_(not turned and (not quantised or self.config.map_pace > 0.0))
         encoder.patch.requires_grad_(not turned and quantised and self.config.map_pace > 0.0)

@@ -13,11 +13,14 @@ UNSENT_LIMIT_BYTES: Final = 1024  # 1 s of an 8 kbit/s link: what waits unsent i
 PROBE_AFTER_S: Final = 5  # silence before TCP probes the peer; costs nothing while audio flows, unlike MQTT pings
 PROBE_EVERY_S: Final = 2
 PROBES: Final = 2
-_LINUX_TCP_NOTSENT_LOWAT: Final = 25  # linux/tcp.h; not in Python 3.11's socket module
+RETRY_AT_MOST_MS: Final = 1000  # the least that Linux takes
+# linux/tcp.h; not in the socket module of Python 3.11
+_LINUX: Final = {"TCP_NOTSENT_LOWAT": 25, "TCP_THIN_LINEAR_TIMEOUTS": 16, "TCP_RTO_MAX_MS": 44}
 
 
 def tune(sock: socket.socket, *, stall_timeout_s: float) -> None:
-    """Send at once, keep little unsent, and notice a dead peer in seconds rather than in TCP's quarter of an hour."""
+    """Send at once, keep little unsent, send again soon, and notice a dead peer in seconds rather than in TCP's quarter
+    of an hour."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     wanted = (
@@ -26,11 +29,16 @@ def tune(sock: socket.socket, *, stall_timeout_s: float) -> None:
         ("TCP_KEEPCNT", PROBES),
         ("TCP_USER_TIMEOUT", round(stall_timeout_s * 1000)),
         ("TCP_NOTSENT_LOWAT", UNSENT_LIMIT_BYTES),
+        # A packet that is lost again and again is sent after twice the pause each time, which soon are seconds. Where
+        # few packets are on their way, as here, it need not be so; BBR does not know the first of these two, and
+        # kernels before 6.15 not the second.
+        ("TCP_THIN_LINEAR_TIMEOUTS", 1),
+        ("TCP_RTO_MAX_MS", RETRY_AT_MOST_MS),
     )
     for name, value in wanted:
         option = getattr(socket, name, None)
-        if option is None and name == "TCP_NOTSENT_LOWAT" and sys.platform == "linux":
-            option = _LINUX_TCP_NOTSENT_LOWAT
+        if option is None and sys.platform == "linux":
+            option = _LINUX.get(name)
         if option is not None:
             with contextlib.suppress(OSError):  # a refinement the kernel lacks; MQTT's keep-alive remains
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)

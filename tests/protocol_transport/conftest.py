@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import socket
 import threading
 import time
@@ -15,13 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.demo.broker import RunningBroker, TlsFiles, find_mosquitto, start_broker
 from protocol.transport import BrokerConfig, Connection, Message
+from tests.certificates import Issued, issue, write_pem
 
 DEADLINE_S = 15.0
 
@@ -189,63 +184,24 @@ class Authority:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     folder = tmp_path_factory.mktemp("authority")
-    ca_key, ca = _certificate("test authority", None)
-    server_key, server = _certificate("127.0.0.1", (ca_key, ca))
-    client_key, client = _certificate("edge-1", (ca_key, ca))
-    other = _certificate("another authority", None)
+    ca_key, ca = issue("test authority", None)
+    server_key, server = issue("127.0.0.1", (ca_key, ca))
+    client_key, client = issue("edge-1", (ca_key, ca))
+    other = issue("another authority", None)
 
-    def issue(file: str, name: str, issuer: _Issuer, days: tuple[int, int]) -> TlsFiles:
-        key, certificate = _certificate(name, issuer, days)
-        return TlsFiles(_pem(folder / f"{file}.crt", certificate), _pem(folder / f"{file}.key", key))
+    def pair(file: str, name: str, issuer: Issued, days: tuple[int, int]) -> TlsFiles:
+        key, certificate = issue(name, issuer, days)
+        return TlsFiles(write_pem(folder / f"{file}.crt", certificate), write_pem(folder / f"{file}.key", key))
 
     return Authority(
-        ca=_pem(folder / "ca.crt", ca),
-        certificate=_pem(folder / "server.crt", server),
-        key=_pem(folder / "server.key", server_key),
-        expired=issue("expired", "127.0.0.1", (ca_key, ca), (-3, -1)),
-        early=issue("early", "127.0.0.1", (ca_key, ca), (1, 3)),
-        client_certificate=_pem(folder / "client.crt", client),
-        client_key=_pem(folder / "client.key", client_key),
-        expired_client=issue("expired-client", "edge-2", (ca_key, ca), (-3, -1)),
-        other_ca=_pem(folder / "other.crt", other[1]),
-        other_client=issue("other-client", "edge-3", other, (-1, 1)),
+        ca=write_pem(folder / "ca.crt", ca),
+        certificate=write_pem(folder / "server.crt", server),
+        key=write_pem(folder / "server.key", server_key),
+        expired=pair("expired", "127.0.0.1", (ca_key, ca), (-3, -1)),
+        early=pair("early", "127.0.0.1", (ca_key, ca), (1, 3)),
+        client_certificate=write_pem(folder / "client.crt", client),
+        client_key=write_pem(folder / "client.key", client_key),
+        expired_client=pair("expired-client", "edge-2", (ca_key, ca), (-3, -1)),
+        other_ca=write_pem(folder / "other.crt", other[1]),
+        other_client=pair("other-client", "edge-3", other, (-1, 1)),
     )
-
-
-_Issuer = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
-
-
-def _certificate(name: str, issuer: _Issuer | None, days: tuple[int, int] = (-1, 1)) -> _Issuer:
-    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer. Valid from and to."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    signing_key = key if issuer is None else issuer[0]
-    key_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject if issuer is None else issuer[1].subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0]))
-        .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(key_identifier, critical=False)
-    )
-    if name[0].isdigit():
-        address = x509.IPAddress(ipaddress.ip_address(name))
-        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-    return key, builder.sign(signing_key, hashes.SHA256())
-
-
-def _pem(path: Path, thing: x509.Certificate | ec.EllipticCurvePrivateKey) -> Path:
-    if isinstance(thing, x509.Certificate):
-        data = thing.public_bytes(serialization.Encoding.PEM)
-    else:
-        data = thing.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    path.write_bytes(data)
-    return path

@@ -12,14 +12,15 @@ REFUSES_5 = bytes.fromhex("2003008400")  # CONNACK: unsupported protocol version
 
 
 class OldBroker:
-    """Listens on a port of its own in front of `host:port`; a context manager."""
+    """Listens on a port of its own, or at `door`, in front of `host:port`; a context manager."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, door: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(door)
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self.url = f"mqtt://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"mqtt://{door[0]}:{self.port}"
 
     def __enter__(self) -> Self:
         self._start(self._accept)

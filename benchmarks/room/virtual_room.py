@@ -87,6 +87,12 @@ class VirtualRoom:
             raise RuntimeError("the card is not plugged in")
         return self._recorder
 
+    @property
+    def recordings(self) -> list[Path]:
+        """Those that were kept, the oldest first: one for each time the card was plugged in."""
+        kept = (self._folder / f"recording-{number}.raw" for number in range(1, self._recordings + 1))
+        return [path for path in kept if path.exists()]
+
     def plug(self, *, rate: int = RATE_HZ) -> Recorder:
         """Plug the card in, and record it from its first moment. `rate`: of the card, Hz."""
         if self._module is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.harness import RESULTS, Row, describe_machine, markdown_table
 from tests.faults.isolate import find_namespaces, run_isolated
-from tests.faults.rows import ROWS, find_row
+from tests.faults.matrix import LONG_ROWS, ROWS, find_row
 from tests.faults.verdict import Verdict
 
 
@@ -25,6 +25,8 @@ def main() -> int:
     """The command line."""
     given = _parse()
     rows = [find_row(name) for name in given.rows.split(",")] if given.rows else list(ROWS)
+    if given.long:
+        rows = [*LONG_ROWS, *rows]
     machine = describe_machine(["numpy", "onnxruntime", "paho-mqtt"])
     if find_namespaces() is None:
         print("No network namespaces here: a TCP proxy stands in, rows that need lost packets are not run.")
@@ -49,9 +51,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rows", default=environ.get("FAULTS_ROWS") or "")
     parser.add_argument("--seeds", type=int, default=int(environ.get("FAULTS_SEEDS") or 1))
     parser.add_argument("--jobs", type=int, default=int(environ.get("FAULTS_JOBS") or 2))
+    parser.add_argument("--long", action="store_true", help="the rows of ten minutes and more, too")
     parser.add_argument("--out", type=Path, default=RESULTS / "faults.json", metavar="FILE")
     given = parser.parse_args()
-    known = {row.name for row in ROWS}
+    known = {row.name for row in (*ROWS, *LONG_ROWS)}
     if unknown := [name for name in given.rows.split(",") if name and name not in known]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return given
@@ -59,7 +62,7 @@ def _parse() -> argparse.Namespace:
 
 def _table_row(verdict: Verdict) -> Row:
     figures = verdict.figures
-    columns = ("heard_percent", "back_s", "oldest_ms", "due", "played", "dropped_by_gateway", "player_connects")
+    columns = ("heard_percent", "back_s", "oldest_ms", "due", "played", "lost", "dropped_by_gateway", "player_connects")
     row = find_row(verdict.row)
     return {
         "row": verdict.row,

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 from typing import Final
 
 from benchmarks.proc import memory_bytes
 from gateway.demo.broker import RunningBroker, start_broker
+from tests.certificates import self_signed
+from tests.faults.rows import Way
 
 FAR_PORT: Final = 1884
+LOOPBACK: Final = "127.0.0.1"
 
 _LIVE_AUDIO: Final = {"max_inflight_messages": "3", "max_queued_messages": "4", "max_packet_size": "131072"}
 """What docs/operating.md asks of a broker."""
 
+_SCHEMES: Final = {"mqtt": "mqtt", "mqtt 3.1.1": "mqtt", "tls": "mqtts", "websocket": "ws"}
+
 
 class FaultyBroker:
-    """Listens on a free port of loopback, and with `far_address` on FAR_PORT there. Call `close` at the end."""
+    """Listens on a free port of loopback, and for the far end on FAR_PORT of `far_address`. Call `close` at the end.
 
-    def __init__(self, folder: Path, far_address: str | None) -> None:
+    way: how the far end comes in. "tls", "websocket": over a listener of that kind; without `far_address` it is on
+    loopback. "mqtt 3.1.1": stock queues, and the door for the far end is somebody else's.
+    """
+
+    def __init__(self, folder: Path, far_address: str | None, *, way: Way = "mqtt") -> None:
         self._folder = folder
-        self._settings = dict(_LIVE_AUDIO)
-        if far_address is not None:
-            self._settings["listener"] = f"{FAR_PORT} {far_address}"
+        self._way = way
+        self._settings = {} if way == "mqtt 3.1.1" else dict(_LIVE_AUDIO)
+        self._certificate = self_signed(folder, far_address or LOOPBACK) if way == "tls" else None
+        self.far_port: int | None = None
+        """Where the far end comes in, if it is not where everybody does."""
+        listener = self._far_listener(far_address)
+        if listener is not None:
+            self._settings["listener"] = listener
         self._starts = 0
         self.rss: list[int] = []
         self._running = self._start(0)
@@ -36,6 +51,15 @@ class FaultyBroker:
     def url(self) -> str:
         """For who is beside it."""
         return self._running.url
+
+    def far_url(self, host: str, port: int) -> str:
+        """For who comes to it over that door."""
+        return f"{_SCHEMES[self._way]}://{host}:{port}"
+
+    @property
+    def far_options(self) -> list[str]:
+        """What the far end has to be told beside the address."""
+        return [] if self._certificate is None else ["--cafile", str(self._certificate.certificate)]
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -65,7 +89,29 @@ class FaultyBroker:
         self._running.process.kill()
         self._running.stop()
 
+    def _far_listener(self, address: str | None) -> str | None:
+        """The lines of mosquitto.conf after the word `listener`; None where the far end needs no listener of its own.
+
+        Behind a proxy the far end comes over loopback, where FAR_PORT may be another row's.
+        """
+        if self._way == "mqtt 3.1.1" or (address is None and self._way == "mqtt"):
+            return None
+        self.far_port = FAR_PORT if address else _free_port()
+        lines = [f"{self.far_port} {address or LOOPBACK}"]
+        if self._certificate is not None:
+            lines += [f"certfile {self._certificate.certificate}", f"keyfile {self._certificate.key}"]
+        if self._way == "websocket":
+            lines.append("protocol websockets")
+        return "\n".join(lines)
+
     def _start(self, port: int) -> RunningBroker:
         self._starts += 1
         folder = self._folder / f"broker-{self._starts}"
         return start_broker(folder, prefer="mosquitto", port=port, settings=self._settings)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

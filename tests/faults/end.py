@@ -40,7 +40,7 @@ class End:
         self.log_path = folder / f"{name}.log"
         arguments = [*arguments, "--id", name, "--stats-file", str(self.stats_path)]
         self._command = [*before, sys.executable, "-m", module, "run", *arguments]
-        self._environ = _environment() | dict(environ or {})
+        self._environ = inherited_environ() | dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._read_at_ns = 0
         self.samples: list[Sample] = []
@@ -113,6 +113,7 @@ def wait_until_played(end: End, frames: int, timeout_s: float) -> None:
         end.sample(time.monotonic())
 
 
-def _environment() -> dict[str, str]:
+def inherited_environ() -> dict[str, str]:
+    """Of every end: our own without settings of ours, one thread for numbers."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("VOXWIRE_")}
     return ours | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}

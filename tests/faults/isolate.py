@@ -11,15 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from benchmarks.room.sound_server import missing_programs
 from tests.faults.end import REPOSITORY
 from tests.faults.rows import Row
 from tests.faults.tun import CONTROL
 from tests.faults.verdict import Verdict
 
-AS_ROOT: Final = ("unshare", "--net")
-AS_USER: Final = ("unshare", "--user", "--map-root-user", "--net")
+AS_ROOT: Final = ("unshare", "--net", "--mount")
+AS_USER: Final = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 GRACE_S: Final = 180.0
 NO_PACKETS: Final = "needs lost packets, which need network namespaces and /dev/net/tun"
+NO_DISK: Final = "needs a small disk, which needs a mount namespace"
+NO_CARD: Final = "needs a virtual sound card: apt-get install pulseaudio pulseaudio-utils libasound2-plugins"
 
 _TRIAL: Final = "ip link set lo up && ip tuntap add dev trial mode tun && nsenter --net=/proc/self/ns/net true"
 
@@ -42,8 +45,8 @@ def find_namespaces() -> tuple[str, ...] | None:
 def run_isolated(row: Row, *, seed: int) -> Verdict:
     """Run a row; without namespaces behind a TCP proxy, where that can do what the row needs."""
     namespaces = find_namespaces()
-    if namespaces is None and row.needs_packets:
-        return Verdict(row.name, seed, 0.0, [], not_run=NO_PACKETS)
+    if (reason := _missing(row, namespaces)) is not None:
+        return Verdict(row.name, seed, 0.0, [], not_run=reason)
     with tempfile.TemporaryDirectory(prefix="voxwire-faults-") as folder:
         command = [
             *(namespaces or ()),
@@ -61,3 +64,12 @@ def run_isolated(row: Row, *, seed: int) -> Verdict:
     if done.returncode:
         return Verdict(row.name, seed, 0.0, [f"the harness failed: {done.stderr.strip()[-2000:]}"])
     return Verdict(**json.loads(done.stdout))
+
+
+def _missing(row: Row, namespaces: tuple[str, ...] | None) -> str | None:
+    """What the row needs and is not here; None where all of it is."""
+    if namespaces is None and row.needs_packets:
+        return NO_PACKETS
+    if namespaces is None and row.needs_disk:
+        return NO_DISK
+    return NO_CARD if row.needs_card and missing_programs() else None

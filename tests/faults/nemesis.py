@@ -1,14 +1,21 @@
-"""Does to processes what a row says, when it is time."""
+"""Does to processes, clocks, disks and cards what a row says, when it is time."""
 
 from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from benchmarks.room.virtual_room import VirtualRoom
 from tests.faults.broker import FaultyBroker
+from tests.faults.clocks import FalseClock
+from tests.faults.disk import Disk
 from tests.faults.end import End
-from tests.faults.rows import ProcessFault, Row
+from tests.faults.faults import ClockStep, FullDisk, ProcessFault, UnpluggedCard
+from tests.faults.rows import Row
+
+Step = tuple[float, Callable[[], object]]
 
 
 def first_fault_after_s(seed: int) -> float:
@@ -16,15 +23,36 @@ def first_fault_after_s(seed: int) -> float:
     return 2.0 + 2.0 * random.Random(seed).random()
 
 
-class Nemesis:
-    """Plays the process faults of one row; `tick` is called again and again with the seconds since they began."""
+@dataclass(frozen=True, slots=True)
+class Victims:
+    """What can be hit. clocks: by owner. disk, room: None where the row has none."""
 
-    def __init__(self, row: Row, *, broker: FaultyBroker, gateway: End, player: End) -> None:
-        self._broker = broker
-        self._ends = {"gateway": gateway, "player": player}
-        self._steps: list[tuple[float, Callable[[], None]]] = []
+    broker: FaultyBroker
+    gateway: End
+    player: End
+    clocks: Mapping[str, FalseClock] = field(default_factory=dict)
+    disk: Disk | None = None
+    room: VirtualRoom | None = None
+
+
+class Nemesis:
+    """Plays the faults of one row; `tick` is called again and again with the seconds since they began."""
+
+    def __init__(self, row: Row, victims: Victims) -> None:
+        self._victims = victims
+        self._steps: list[Step] = []
         for fault in row.faults:
-            self._steps += self._plan(fault)
+            match fault:
+                case ProcessFault(target="broker"):
+                    self._steps += self._plan_broker(fault)
+                case ProcessFault():
+                    self._steps += self._plan_end(fault)
+                case ClockStep():
+                    self._steps += self._plan_clock(fault)
+                case FullDisk():
+                    self._steps += self._plan_disk(fault)
+                case UnpluggedCard():
+                    self._steps += self._plan_card(fault)
         self._steps.sort(key=lambda step: step[0])
 
     def tick(self, now: float) -> None:
@@ -32,17 +60,29 @@ class Nemesis:
         while self._steps and self._steps[0][0] <= now:
             self._steps.pop(0)[1]()
 
-    def _plan(self, fault: ProcessFault) -> list[tuple[float, Callable[[], None]]]:
-        if fault.target == "broker":
-            return self._plan_broker(fault)
-        end = self._ends[fault.target]
+    def _plan_end(self, fault: ProcessFault) -> list[Step]:
+        end = self._victims.gateway if fault.target == "gateway" else self._victims.player
         if fault.action == "stop":
             return [(0.0, lambda: end.send(signal.SIGSTOP)), (fault.lasting_s, lambda: end.send(signal.SIGCONT))]
         return [(0.0, end.close), (fault.lasting_s, end.start)]
 
-    def _plan_broker(self, fault: ProcessFault) -> list[tuple[float, Callable[[], None]]]:
-        broker = self._broker
+    def _plan_broker(self, fault: ProcessFault) -> list[Step]:
+        broker = self._victims.broker
         if fault.action == "stop":
             return [(0.0, lambda: broker.send(signal.SIGSTOP)), (fault.lasting_s, lambda: broker.send(signal.SIGCONT))]
         first = broker.kill if fault.action == "kill" else broker.terminate
         return [(0.0, first), (fault.lasting_s, broker.start_again)]
+
+    def _plan_clock(self, step: ClockStep) -> list[Step]:
+        clock = self._victims.clocks[step.owner]
+        return [(step.at_s, lambda: clock.show(step.offset_s))]
+
+    def _plan_disk(self, fault: FullDisk) -> list[Step]:
+        disk = self._victims.disk
+        assert disk is not None  # the scene makes one for such a row
+        return [(0.0, disk.fill), (fault.lasting_s, disk.free)]
+
+    def _plan_card(self, fault: UnpluggedCard) -> list[Step]:
+        room = self._victims.room
+        assert room is not None  # the scene makes one for such a row
+        return [(0.0, room.unplug), (fault.lasting_s, room.plug)]

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.demo.broker import find_mosquitto
 from tests.faults.isolate import run_isolated
-from tests.faults.rows import SHORT_ROWS, Row
+from tests.faults.matrix import SHORT_ROWS
+from tests.faults.rows import Row
 from tests.faults.verdict import Verdict
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.faults.course import heard_share, recovery_s
+from tests.faults.checker import back_after
+from tests.faults.course import heard_share
 from tests.faults.evidence import Evidence
 from tests.faults.rows import Row
 
@@ -32,13 +33,14 @@ def judge(row: Row, found: Evidence, *, seed: int, seconds: float, failed: list[
     """The figures of a row beside what failed."""
     got, sent = found.player.stats or {}, found.gateway.stats or {}
     heard = heard_share(found.player.samples, found.began_at, found.repaired_at)
-    back_s = recovery_s(found.player.samples, found.repaired_at)
+    back_s = back_after(row, found)
     figures: dict[str, Figure] = {
         "heard_percent": round(100 * heard, 1) if row.fault_s else None,
         "back_s": None if back_s is None else round(back_s, 1),
         "oldest_ms": round(got["latency_ms_max"]) if got else None,
         "due": got.get("frames_due"),
         "played": got.get("frames_played"),
+        "lost": got["frames_concealed"] + got["frames_skipped"] if got else None,
         "dropped_by_gateway": sent.get("frames_dropped"),
         "player_connects": got.get("connects"),
         "gateway_connects": sent.get("connects"),

@@ -1,0 +1,30 @@
+"""In which order packets come: what was overtaken, and where holes are on arrival."""
+
+from __future__ import annotations
+
+from edge_player.buffer.jitter_values import JitterStats
+
+
+class ArrivalOrder:
+    """Counts `reordered`, `gaps` and `gap_frames` of the stats it is given."""
+
+    def __init__(self, stats: JitterStats) -> None:
+        self._stats = stats
+        self._newest_end: dict[int, int] = {}  # by tier: the index after the newest frame that came
+
+    def note(self, index: int, count: int, tier: int) -> None:
+        """A packet came that brought something new: the extended index of its first frame, and how many it has."""
+        newest_end = self._newest_end.get(tier)
+        if newest_end is None:
+            self._newest_end[tier] = index + count
+            return
+        if index < newest_end:
+            self._stats.reordered += index + count <= newest_end
+        elif index > newest_end:
+            self._stats.gaps += 1
+            self._stats.gap_frames += index - newest_end
+        self._newest_end[tier] = max(newest_end, index + count)
+
+    def forget(self) -> None:
+        """The stream jumped: what came before says nothing of what follows."""
+        self._newest_end.clear()

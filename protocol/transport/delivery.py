@@ -52,7 +52,7 @@ class Delivery:
         self._outbox = Outbox(capacity, max_age_s)
         self._window = SendWindow(window)
         self._counters = _Counters()
-        self._in_hand = False  # a message is out of the outbox and not yet in the window
+        self._in_hand: Outgoing | None = None  # out of the outbox and not yet in the window
         self._closed = False
         self._dropping = False
 
@@ -73,22 +73,25 @@ class Delivery:
             logger.warning("the outbox is full: the broker takes less than we publish; the oldest packets are dropped")
 
     def pump(self, session: Session) -> None:
-        """Hand over what the window allows, the reliable lane first. Network thread."""
+        """Hand over what the window allows, the reliable lane first. Network thread.
+
+        Whatever the session raises leaves the message in hand: `connection_lost` puts it back.
+        """
         while (message := self._next(session)) is not None:
             size = len(message.payload) + len(message.topic.encode()) + PUBLISH_OVERHEAD_BYTES
             if size > session.broker_packet_bytes:
                 why = f"{size} bytes are more than the {session.broker_packet_bytes} the broker takes"
                 with self._changed:
-                    self._in_hand = False
+                    self._in_hand = None
                     first = message.reliable or self._outbox.dropped.refused == 0
                     self._count_refused(message)
                 _say_refused(message, why, first=first)
                 continue
             message.qos = self._permissions.qos_for(message.topic, message.qos)
+            message.attempts += 1
             packet = session.publish(message)
             with self._changed:
-                self._in_hand = False
-                message.attempts += 1
+                self._in_hand = None
                 if packet is None:
                     self._outbox.put_back([message])
                     return
@@ -126,11 +129,13 @@ class Delivery:
     def connection_lost(self) -> None:
         """Put back what was in flight, to go out first on the next connection; give up what failed too often."""
         with self._changed:
-            self._in_hand = False
             in_flight = self._window.drain()
+            self._counters.messages_resent += sum(not m.reliable for m in in_flight)
+            if self._in_hand is not None:  # its hand-over failed half-way: the last one, and it may do so each time
+                in_flight.append(self._in_hand)
+                self._in_hand = None
             hopeless = [m for m in in_flight if m.reliable and m.attempts >= MAX_RELIABLE_ATTEMPTS]
             again = [m for m in in_flight if m not in hopeless]
-            self._counters.messages_resent += sum(not m.reliable for m in again)
             self._counters.reliable_failed += len(hopeless)
             self._outbox.put_back(again)
         for message in hopeless:
@@ -149,7 +154,7 @@ class Delivery:
 
     def is_idle(self) -> bool:
         """Lock held. Does nothing wait and is nothing in flight?"""
-        return not self._outbox and not self._window and not self._in_hand
+        return not self._outbox and not self._window and self._in_hand is None
 
     def counters(self) -> dict[str, int]:
         """Lock held. By the names of TransportStats."""
@@ -175,9 +180,8 @@ class Delivery:
     def _next(self, session: Session) -> Outgoing | None:
         """The next message, in hand from now on: whoever waits until all is sent must not look between the two."""
         with self._changed:
-            message = self._take(session)
-            self._in_hand = message is not None
-            return message
+            self._in_hand = self._take(session)
+            return self._in_hand
 
     def _take(self, session: Session) -> Outgoing | None:
         """Lock held."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from protocol.transport.delivery import Delivery
-from protocol.transport.outbox import Outgoing
+from protocol.transport.outbox import MAX_RELIABLE_ATTEMPTS, Outgoing
 from protocol.transport.permissions import Permissions
 from protocol.transport.session import Session
 
 
-def delivery() -> Delivery:
+def delivery(clock: Callable[[], float] = lambda: 0.0) -> Delivery:
     changed = threading.Condition(threading.RLock())
-    return Delivery(changed, Permissions(), capacity=8, max_age_s=4.0, window=3, clock=lambda: 0.0)
+    return Delivery(changed, Permissions(), capacity=8, max_age_s=4.0, window=3, clock=clock)
 
 
 def session(publish: Any) -> Session:
@@ -23,6 +26,14 @@ def session(publish: Any) -> Session:
 
 def reliable() -> Outgoing:
     return Outgoing("status", b"1", qos=1, retain=False, reliable=True, weight=0, queued_at=0.0)
+
+
+def live(payload: bytes = b"2") -> Outgoing:
+    return Outgoing("t0", payload, qos=1, retain=False, weight=5, queued_at=0.0)
+
+
+def broken(message: Outgoing) -> Any:
+    raise ValueError("paho does not like it")
 
 
 def test_a_message_that_is_just_being_handed_over_is_not_taken_for_sent() -> None:
@@ -58,4 +69,54 @@ def test_a_message_that_is_too_large_for_the_broker_keeps_nobody_waiting() -> No
     ours = delivery()
     ours.accept(Outgoing("status", b"1" * 2000, qos=1, retain=False, reliable=True, weight=0, queued_at=0.0))
     ours.pump(session(lambda message: None))
+    assert ours.is_idle()
+
+
+def test_a_live_message_whose_hand_over_fails_goes_out_first_on_the_next_connection() -> None:
+    ours = delivery()
+    for payload in (b"first", b"second"):
+        ours.accept(live(payload))
+    with pytest.raises(ValueError, match="paho"):
+        ours.pump(session(broken))
+    assert not ours.is_idle()
+    ours.connection_lost()
+    sent: list[bytes] = []
+
+    def publish(message: Outgoing) -> Any:
+        sent.append(message.payload)
+        return SimpleNamespace(packet_id=len(sent), is_written=lambda: True)
+
+    ours.pump(session(publish))
+    assert sent == [b"first", b"second"]
+    for packet_id in (1, 2):
+        ours.acknowledged(packet_id, None)
+    counters = ours.counters()
+    assert (counters["messages_published"], counters["messages_dropped"], counters["messages_resent"]) == (2, 0, 0)
+    assert ours.is_idle()
+
+
+def test_a_live_message_whose_hand_over_fails_each_time_is_dropped_and_counted_once_it_is_old() -> None:
+    now = 0.0
+    ours = delivery(lambda: now)
+    ours.accept(live())
+    while now <= 4.0:
+        with pytest.raises(ValueError, match="paho"):
+            ours.pump(session(broken))
+        ours.connection_lost()
+        now += 1.0
+    ours.pump(session(broken))
+    counters = ours.counters()
+    assert (counters["dropped_stale"], counters["weight_dropped"], counters["messages_waiting"]) == (1, 5, 0)
+    assert ours.is_idle()
+
+
+def test_a_reliable_message_whose_hand_over_fails_each_time_is_given_up_and_counted() -> None:
+    ours = delivery()
+    ours.accept(reliable())
+    for _ in range(MAX_RELIABLE_ATTEMPTS):
+        assert not ours.is_idle()
+        with pytest.raises(ValueError, match="paho"):
+            ours.pump(session(broken))
+        ours.connection_lost()
+    assert ours.counters()["reliable_failed"] == 1
     assert ours.is_idle()

@@ -15,6 +15,7 @@ import onnxruntime as ort
 from codec.denormals import denormals_flushed
 from codec.errors import DeviceError, ModelError, ModelMissingError, SpecError
 from codec.external_data import data_file_of
+from codec.recorded_hash import check_recorded_hash
 from codec.spec import CodecSpec
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ class OnnxModel:
         """Open `path`. `provider` auto takes CUDA where ONNX Runtime can use it, else the CPU: the log says which.
 
         Raises ModelMissingError where there is no file or none with its weights beside it, ModelError for one that is
-        damaged or not made by our export, DeviceError where CUDA is asked for and cannot be used.
+        damaged, not made by our export, or not the one its report is of (`codec.recorded_hash`), DeviceError where CUDA
+        is asked for and cannot be used.
         """
         path = Path(path)
         if provider not in get_args(Provider):
@@ -104,6 +106,7 @@ class OnnxModel:
                 "pip uninstall onnxruntime, then pip install 'voxwire[cuda]', or take the CPU"
             )
         file_sha256 = _hash_file(path)
+        check_recorded_hash(path, file_sha256)
         data = data_file_of(path)
         if data is not None:
             data.check(path)

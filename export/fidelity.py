@@ -63,6 +63,8 @@ class FidelityReport:
     open_ms_per_frame: float | None
     """Where this graph is fixed to N frames: of the one of this precision that is not."""
     file_bytes: int
+    file_sha256: str
+    """Of the ONNX file; `codec.recorded_hash` refuses another one beside this report."""
     fp32_file_bytes: int
     float_layers: tuple[str, ...]
     """int8 only: groups of layers that stay float so that the error is small enough (`export.sensitivity`)."""
@@ -131,6 +133,7 @@ def measure_fidelity(
         fp32_ms_per_frame=model_ms_per_frame(OnnxModel.load(fp32, provider=provider), model.fixed_frames),
         open_ms_per_frame=open_ms_per_frame(model, open_graph),
         file_bytes=file_bytes(path),
+        file_sha256=model.file_sha256,
         fp32_file_bytes=file_bytes(fp32),
         float_layers=choice.kept if choice else (),
         relative_error=_rounded(choice.error) if choice else None,

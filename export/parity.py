@@ -62,6 +62,8 @@ class ParityReport:
     open_ms_per_frame: float | None
     """The same steps by the graph that takes any number of frames; None where this is that graph."""
     file_bytes: int
+    file_sha256: str
+    """Of the ONNX file; `codec.recorded_hash` refuses another one beside this report."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -104,6 +106,7 @@ def measure_parity(
         onnx_ms_per_frame=model_ms_per_frame(exported.model),
         open_ms_per_frame=open_ms_per_frame(exported.model, open_graph),
         file_bytes=file_bytes(path),
+        file_sha256=exported.model.file_sha256,
     )
     unexplained = report.code_frames_differing - report.exempt_frames
     too_many = report.exempt_frames > most_exempt(report.frames)

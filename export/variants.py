@@ -12,6 +12,7 @@ from typing import Literal
 from codec.model_file import Provider
 from codec.models.factory import TorchCodec
 from codec.models.session import TorchDecoder, TorchEncoder
+from codec.recorded_hash import report_of
 from export.errors import VariantError
 from export.external import move_model
 from export.fidelity import FidelityReport, measure_fidelity
@@ -78,8 +79,10 @@ def export_with_proof(half: Half, loaded: TorchCodec, folder: Path, variant: Var
     stem = variant.stem(half)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unproved-") as unproved:
         path, report = _prove(half, loaded, Path(unproved), variant)
-        (folder / f"{stem}.parity.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+        written = report_of(folder / f"{stem}.onnx")
+        written.unlink(missing_ok=True)  # it names the hash of the file that goes: no moment with one that is not its
         move_model(path, folder / f"{stem}.onnx")
+        written.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
     logger.info("wrote %s, %.1f MB", folder / f"{stem}.onnx", report.file_bytes / 1e6)
     return report
 

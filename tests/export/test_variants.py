@@ -47,7 +47,8 @@ def test_the_command_writes_a_file_and_its_report(
     report = run(capsys, tmp_path, "decoder")
     assert report["half"] == "decoder"
     assert json.loads((tmp_path / "decoder.parity.json").read_text()) == report
-    assert OnnxDecoder.load(tmp_path / "decoder.onnx").spec == small_codec.spec
+    exported = OnnxDecoder.load(tmp_path / "decoder.onnx")
+    assert (exported.spec, exported.model.file_sha256) == (small_codec.spec, report["file_sha256"])
     assert {path.name for path in tmp_path.iterdir()} == {"decoder.onnx", "decoder.parity.json"}
 
 

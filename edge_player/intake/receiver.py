@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -13,12 +12,11 @@ from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import PlayerError
 from edge_player.intake.episode import Episode
 from edge_player.intake.epoch_plan import check_playable, plan_epoch, usual_packet_rate
-from edge_player.intake.flood_gate import FloodGate
 from edge_player.intake.inbox import InboxKind, InboxMessage
+from edge_player.intake.packet_reader import PacketReader, ReadPacket
 from edge_player.intake.receiver_values import ReceiverConfig, ReceiverStats, StreamState
 from edge_player.intake.succession import Succession
-from protocol.epoch import epoch_low7
-from protocol.errors import Fault, ManifestError, MessageError, PacketError
+from protocol.errors import Fault, ManifestError, MessageError
 from protocol.event import (
     ClockReport,
     SourceResumed,
@@ -28,16 +26,12 @@ from protocol.event import (
     StreamStopped,
     decode_event,
 )
-from protocol.limits import MAX_RATE_FACTOR
 from protocol.manifest import StreamManifest, decode_manifest
-from protocol.packet import PacketLimits, TokenPacket, decode_packet
+from protocol.packet import TokenPacket
 from protocol.sequence import serial_distance, to_serial
 from protocol.status import StatusMessage, decode_status
 
 logger = logging.getLogger(__name__)
-
-EARLY_PACKETS = 64
-"""Packets kept while their manifest is still on its way; the oldest give way."""
 
 SOURCE_STALLED = "the source of the stream gives no sound"
 
@@ -86,10 +80,8 @@ class Receiver:
         self._witness = witness
         self._state = StreamState("waiting", "no manifest yet")
         self._succession = Succession()
-        self._gate = FloodGate()
-        self._flood, self._bad_manifests = Episode(), Episode()
-        self._limits: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)
-        self._early: deque[InboxMessage] = deque(maxlen=EARLY_PACKETS)
+        self._reader = PacketReader(config.stream, self.stats)
+        self._bad_manifests = Episode()
         self._gateway: tuple[str, StatusMessage | None] | None = None
         self.over = False
         """Whether the newest epoch has ended, by its own word, or its manifest was taken away."""
@@ -106,11 +98,6 @@ class Receiver:
     def expects_packets(self) -> bool:
         """Whether the newest epoch is alive as far as we were told: not over, no stall, its gateway not offline."""
         return self._state.state == "online" and not self.over and not self.gateway_gone and self._stalled_at is None
-
-    @property
-    def limits(self) -> PacketLimits | None:
-        """Of tier 0 of the newest epoch."""
-        return self._limits[0][1][0] if self._limits else None
 
     def handle(self, message: InboxMessage) -> None:
         """Take one message. Never raises on what came from outside: it is counted."""
@@ -189,17 +176,14 @@ class Receiver:
         self._timeline.open(plan)
         if self._witness is not None:
             self._witness.opened(plan)
-        limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
-        self._limits.appendleft((epoch_low7(manifest.epoch), limits))
-        self._gate.expect(usual_packet_rate(plan), at)
         self.over = self.gateway_gone = False
         self._stalled_at = None
         if self._gateway is None or self._gateway[0] != manifest.gateway_id:
             self._gateway = (manifest.gateway_id, None)
         self._follow(plan.tiers.wanted_tiers, manifest.gateway_id)
         self._set_state(StreamState("online", None, manifest.epoch))
-        while self._early:
-            self._on_packet_bytes(self._early.popleft())
+        for read in self._reader.open(manifest, packets_per_s=usual_packet_rate(plan), at=at):
+            self._insert(read)
 
     # -- packets
 
@@ -210,55 +194,24 @@ class Receiver:
         self.stats.packets_received += 1
         if self._witness is not None:
             self._witness.heard(message.received_at)
-        if not self._gate.admit(message.received_at):
-            self._on_flood(message.received_at)
+        if not self._reader.admit(message.received_at):
             return
         if not self.over:  # the farewell of a stream is not its steady state
             self._on_packet(message.received_at)
-        if not self._limits:
-            self.stats.packets_early += 1
-            self._early.append(message)
-            return
-        self._on_packet_bytes(message)
+        read = self._reader.read(message)
+        if read is not None:
+            self._insert(read)
 
-    def _on_flood(self, at: float) -> None:
-        self.stats.flood_dropped += 1
-        if self._flood.begins(at):
-            logger.warning(
-                "stream %s: more than %d times the usual %.1f packets a second come; dropping what is too much",
-                self._config.stream,
-                MAX_RATE_FACTOR,
-                self._gate.usual_rate,
-            )
-
-    def _on_packet_bytes(self, message: InboxMessage) -> None:
-        # An epoch may have another tier map than the one before it: a packet is read by the rules of its own.
-        for epoch, limits in self._limits:
-            if message.tier >= len(limits):
-                continue
-            try:
-                packet = decode_packet(message.payload, limits[message.tier])
-            except PacketError as error:
-                logger.debug("stream %s: bad packet: %s", self._config.stream, error)
-                continue
-            if packet.epoch == epoch:
-                newest = epoch == self._limits[0][0]
-                if newest:
-                    self._succession.hear(message.received_at)
-                self._insert(packet, message, is_newest=newest)
-                if self._stalled_at is not None and epoch == self._limits[0][0]:
-                    self._on_sound(packet.first_frame)
-                return
-            if len(self._limits) == 1 or epoch == self._limits[-1][0]:
-                self.stats.packets_unexpected += 1
-                return
-        self.stats.packets_bad += 1
-
-    def _insert(self, packet: TokenPacket, message: InboxMessage, *, is_newest: bool) -> None:
-        result = self._timeline.insert(packet, message.received_at, tier=message.tier)
+    def _insert(self, read: ReadPacket) -> None:
+        packet, received_at, tier = read.packet, read.message.received_at, read.message.tier
+        if read.is_newest:
+            self._succession.hear(received_at)
+        result = self._timeline.insert(packet, received_at, tier=tier)
         believed = result not in (None, InsertResult.HELD, InsertResult.REFUSED)
-        if self._witness is not None and believed and is_newest and message.tier == 0:
-            self._witness.arrived(packet, message.received_at)
+        if self._witness is not None and believed and read.is_newest and tier == 0:
+            self._witness.arrived(packet, received_at)
+        if self._stalled_at is not None and read.is_newest:
+            self._on_sound(packet.first_frame)
 
     # -- events
 

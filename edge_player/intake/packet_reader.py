@@ -40,7 +40,7 @@ class PacketReader:
     def __init__(self, stream: str, stats: ReceiverStats) -> None:
         self._stream, self._stats = stream, stats
         self._gate = FloodGate()
-        self._flood = Episode()
+        self._flood, self._bad = Episode(), Episode()
         self._epochs: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)  # the newest first
         self._early: deque[InboxMessage] = deque(maxlen=EARLY_PACKETS)
 
@@ -78,13 +78,14 @@ class PacketReader:
     def _decode(self, message: InboxMessage) -> ReadPacket | None:
         # An epoch may have another tier map than the one before it: a packet is read by the rules of its own.
         newest, oldest = self._epochs[0][0], self._epochs[-1][0]
+        objection = "its manifest names no such tier"
         for epoch, limits in self._epochs:
             if message.tier >= len(limits):
                 continue
             try:
                 packet = decode_packet(message.payload, limits[message.tier])
             except PacketError as error:
-                logger.debug("stream %s: bad packet: %s", self._stream, error)
+                objection = str(error)
                 continue
             if packet.epoch == epoch:
                 return ReadPacket(packet, message, is_newest=epoch == newest)
@@ -92,4 +93,8 @@ class PacketReader:
                 self._stats.packets_unexpected += 1
                 return None
         self._stats.packets_bad += 1
+        level = logging.WARNING if self._bad.begins(message.received_at) else logging.DEBUG
+        logger.log(
+            level, "stream %s: what came on its topic t%d is no packet: %s", self._stream, message.tier, objection
+        )
         return None

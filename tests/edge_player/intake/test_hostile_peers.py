@@ -68,9 +68,40 @@ def test_a_flood_is_said_once_an_episode(playing: Post, clock: FakeClock, caplog
             for _ in range(2000):
                 playing.raw(InboxKind.TOKENS, b"\xc1", clock.advance(0.001))
             clock.advance(60)
-    assert [record.message for record in caplog.records] == [
-        "stream lobby: more than 4 times the usual 12.5 packets a second come; dropping what is too much"
-    ] * 2
+    said = [record.message for record in caplog.records if "is no packet" not in record.message]
+    assert (
+        said == ["stream lobby: more than 4 times the usual 12.5 packets a second come; dropping what is too much"] * 2
+    )
+
+
+def test_bad_packets_are_counted_each_and_said_once_an_episode(
+    playing: Post, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            for _ in range(100):
+                playing.raw(InboxKind.TOKENS, b"\xc1", clock.advance(FRAME_S))
+            clock.advance(60)
+    assert playing.receiver.stats.packets_bad == 200
+    assert len(caplog.records) == 2
+    assert all("what came on its topic t0 is no packet" in record.message for record in caplog.records)
+
+
+def test_runs_of_garbage_between_good_packets_silence_none_of_them(
+    playing: Post, make_packet: MakePacket, clock: FakeClock
+) -> None:
+    """Why bad packets mute nothing: 30 in a row, time and again, may come from anybody who can publish there."""
+    accepted = playing.timeline.stats().accepted
+    frames = range(10, 210)
+    for frame in frames:
+        at = clock.advance(FRAME_S)
+        for _ in range(30 if frame % 12 == 0 else 0):
+            playing.raw(InboxKind.TOKENS, b"\xc1", at)
+        playing.packet(make_packet(frame), at)
+        playing.timeline.pull(at)
+    stats = playing.receiver.stats
+    assert (stats.packets_bad, stats.flood_dropped) == (30 * 17, 0)
+    assert playing.timeline.stats().accepted - accepted == len(frames)
 
 
 @pytest.mark.parametrize("frames_per_packet", [1, 5])

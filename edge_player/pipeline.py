@@ -197,6 +197,7 @@ class Player:
             "decode_longer_steps": self._playout.longer_steps,
             **self._playout.depth_stats(),
             "decode_frames_per_step": self._playout.frames_per_step,
+            "latency_ms_last": round(playout.last_latency_ms, 2),
             "latency_ms_p50": round(latency.p50, 2),
             "latency_ms_p95": round(latency.p95, 2),
             "latency_ms_p99": round(latency.p99, 2),

@@ -103,7 +103,7 @@ class JitterStats:
 
     overlaps: packets of which some frames were here before and some were new. gaps: holes seen on arrival (a reordered
     packet may fill one later). relocks: play-out moved later because all that came was late, or some of it again and
-    again. resyncs: jumps.
+    again. resyncs: jumps. rebuffers: how often sound that played, or had starved, began anew a playout delay later.
     """
 
     accepted: int = 0
@@ -116,6 +116,7 @@ class JitterStats:
     held: int = 0
     resyncs: int = 0
     relocks: int = 0
+    rebuffers: int = 0
     refused: int = 0
     starvations: int = 0
     skipped_frames: int = 0

@@ -31,7 +31,7 @@ class Phase(enum.Enum):
 class Playhead:
     """The play position and its account: `due_frames = given out + skipped_frames`, whatever moves it.
 
-    What it skips leaves `store` and is counted in `stats`. Times are seconds on the caller's clock.
+    What it skips leaves `store`; that and its pauses are counted in `stats`. Times are seconds on the caller's clock.
     """
 
     def __init__(self, first_frame: int, *, store: FrameStore, stats: JitterStats) -> None:
@@ -75,7 +75,8 @@ class Playhead:
         self._arrivals.clear()
 
     def rebuffer(self, start_at: float) -> None:
-        """Stop, and go on at `start_at`."""
+        """Stop, and go on at `start_at`. Counted as one of `rebuffers` where anything was heard before."""
+        self._stats.rebuffers += self.phase in (Phase.PLAYING, Phase.STARVED)
         self.retime()
         self.buffer_until(start_at)
 

@@ -48,7 +48,8 @@ TURN_S = 0.5
 
 @dataclass(slots=True)
 class PlayoutStats:
-    """latency_ms: capture of a frame's first sample until that sample leaves the sink, codec delay included.
+    """latency_ms: capture of a frame's first sample until that sample leaves the sink, codec delay included: the age of
+    what is played. last_latency_ms: of the last frame; 0 before it.
 
     decoder_resets: cold starts of the decoder. frames_primed: frames that came and were not heard, since they brought
     the decoder into the stream; `comfort` of the ledger holds them too. rate_changes: how often the sink went on at
@@ -56,6 +57,7 @@ class PlayoutStats:
     """
 
     latency_ms: Percentiles = field(default_factory=Percentiles)
+    last_latency_ms: float = 0.0
     decoder_resets: int = 0
     frames_primed: int = 0
     rate_changes: int = 0
@@ -332,7 +334,8 @@ class Playout:
     def _measure(self, item: Ready, plan: EpochPlan) -> None:
         waiting = self._ring.level + self._resampler.delay_samples
         heard_at = self._utc() + waiting / self._sink_rate + self._sink_latency_s() + self._codec_delay_s
-        self.stats.latency_ms.add(heard_at * 1000.0 - plan.capture.captured_at_ms(item.frame_index))
+        self.stats.last_latency_ms = heard_at * 1000.0 - plan.capture.captured_at_ms(item.frame_index)
+        self.stats.latency_ms.add(self.stats.last_latency_ms)
 
     def _write(self, samples: NDArray[np.float32]) -> None:
         converted = self._volume.apply(self._resampler.process(samples), self._sink_rate)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_player import metrics
-from edge_player.metrics import WireWindow, memory_stats, publish_metrics
+from edge_player.metrics import METRICS_NAMES, WireWindow, memory_stats, publish_metrics
 from protocol.service import Stats
 from protocol.status import decode_status
 from protocol.topics import Topics
@@ -74,5 +75,27 @@ def test_metrics_are_few_and_small() -> None:
     topic, payload, options = connection.published[0]
     assert topic == "vw/v1/edge/edge-1/metrics"
     assert decode_status(payload).stats == {"frames_due": 123456789, "latency_ms_p95": 1234.56}
-    assert len(payload) < 400
     assert options == {"qos": 0}
+
+
+def test_all_metrics_together_stay_small() -> None:
+    """On a link of 8 kbit/s, where a packet of 25 frames takes half a second."""
+    topics, connection = Topics(), FakeConnection()
+    presence = Presence("edge", "edge-1", topics.edge_status("edge-1"), session=time.time_ns())
+    presence.update("online", None, 2**64 - 1)
+    publish_metrics(connection, topics.edge_metrics("edge-1"), presence, dict.fromkeys(METRICS_NAMES, 1234567.25))
+    (_, payload, _) = connection.published[0]
+    assert len(decode_status(payload).stats) == len(METRICS_NAMES)
+    assert len(payload) < 700
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "buffer_ms", "playout_target_ms", "underruns", "rebuffers",
+        "latency_ms_last", "latency_ms_p95", "latency_ms_max", "periods_inserted", "periods_removed",
+    ],
+)  # fmt: skip
+def test_what_the_jitter_buffer_says_of_itself_is_published_and_explained(name: str, repository: Path) -> None:
+    assert name in METRICS_NAMES
+    assert f"`{name}`" in (repository / "docs/operating.md").read_text()

@@ -14,6 +14,7 @@ from codec.audio.wav import WavWriter
 from codec.errors import OutputFileError
 from codec.spec import CodecSpec
 from edge_player.errors import ModelMismatchError, NoStreamError, SinkError
+from edge_player.metrics import METRICS_NAMES
 from edge_player.render.decoder import OnnxFrameDecoder
 from gateway.demo.broker import RunningBroker, start_broker
 from protocol.event import StreamStarted, encode_event
@@ -70,7 +71,9 @@ def test_every_frame_of_a_clean_stream_is_played_and_the_player_leaves_at_its_en
     stats = running.join()
     assert (stats["frames_due"], stats["frames_played"]) == (20, 20)
     assert stats["frames_concealed"] == stats["frames_skipped"] == stats["frames_comfort"] == 0
-    assert stats["underruns"] == 0
+    assert stats["underruns"] == stats["rebuffers"] == 0
+    assert 0 < float(stats["latency_ms_last"]) <= float(stats["latency_ms_max"])
+    assert set(METRICS_NAMES) <= stats.keys()
     assert float(stats["first_sound_ms"]) > 0
     expected = np.repeat([round(code(frame) / 1000 * 32767) for frame in range(20)], spec.frame_size)
     assert np.abs(read_wav(tmp_path / "out.wav") - expected).max() <= 1

@@ -11,7 +11,8 @@ import pytest
 from tests.faults import isolate
 from tests.faults.impairment import Impairment, Spell
 from tests.faults.matrix import find_row
-from tests.faults.proxy import HOST, ProxyLink
+from tests.faults.proxy import ProxyLink
+from tests.relay import HOST
 
 DEADLINE_S = 20.0
 

@@ -16,7 +16,8 @@ from edge_player.intake.link_watch import LinkWatch
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from edge_player.intake.subscriber import Subscriber
-from edge_player.metrics import WireWindow, memory_stats, publish_metrics
+from edge_player.metrics import WireWindow, publish_metrics
+from edge_player.player_parts import PlayerParts
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.render.playout import Playout
 from edge_player.render.ring import PcmRing
@@ -24,7 +25,7 @@ from edge_player.render.volume import Volume
 from edge_player.render.worker import PlayerWorker
 from edge_player.sinks import AudioSink
 from protocol.limits import MAX_FRAMES_PER_PACKET
-from protocol.service import LivenessWatch, PeriodicStats, Stats, WatchedPart, counters_snapshot, device_id
+from protocol.service import LivenessWatch, PeriodicStats, Stats, WatchedPart, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, Presence, TransportError, await_connected
 
@@ -68,7 +69,7 @@ class Player:
         self._sink = sink
         self._stop = stop
         self._clock = clock
-        self._started_at = clock() if started_at is None else started_at
+        began_at = clock() if started_at is None else started_at
         self._id = config.run.id or device_id("edge")
         topics = Topics(config.stream.base)
         self._presence = Presence("edge", self._id, topics.edge_status(self._id), session=time.time_ns())
@@ -128,6 +129,20 @@ class Player:
             clock=clock,
             look=lambda now: self._link_watch.look(now, expects_packets=self._receiver.expects_packets),
         )
+        self._parts = PlayerParts(
+            id=self._id,
+            stream=config.stream.name,
+            started_at=began_at,
+            connection=self.connection,
+            inbox=self._inbox,
+            receiver=self._receiver,
+            timeline=self._timeline,
+            playout=self._playout,
+            decoder=decoder,
+            sink=sink,
+            wire=self._wire,
+            link_watch=self._link_watch,
+        )
         self._closing_failure: Exception | None = None
         self._liveness = LivenessWatch(
             (
@@ -160,63 +175,7 @@ class Player:
 
     def stats(self) -> Stats:
         """Every counter, flat. `frames_due = played + concealed + skipped + comfort` once the player has ended."""
-        playout = self._playout.stats
-        totals = self._timeline.totals()
-        buffer = counters_snapshot(self._timeline.stats())
-        for name, ours in (("skipped_frames", "frames_skipped"), ("accepted", "packets_accepted")):
-            buffer[ours] = buffer.pop(name)
-        latency = playout.latency_ms.snapshot()
-        first_sound = playout.first_sound_at
-        transport = self.connection.stats()
-        return {
-            "id": self._id,
-            "stream": self._config.stream.name,
-            "codec": self._decoder.spec.name,
-            "sink": self._sink.description,
-            "state": self._receiver.state.state,
-            "active_provider": self._decoder.active_provider,
-            "requested_provider": self._decoder.requested_provider,
-            **buffer,
-            "frames_due": totals.due,
-            "frames_played": totals.played,
-            "frames_concealed": totals.concealed,
-            "frames_skipped": totals.skipped,
-            "frames_comfort": totals.comfort,
-            "epochs": self._timeline.epochs,
-            "epochs_unknown": self._timeline.unknown_epoch,
-            "epochs_bad_end": self._timeline.bad_ends,
-            **counters_snapshot(self._receiver.stats),
-            "inbox_dropped": self._inbox.tokens_dropped + self._inbox.control_dropped,
-            "underruns": self._playout.ring.underruns,
-            "underrun_samples": self._playout.ring.underrun_samples,
-            "decoder_resets": playout.decoder_resets,
-            "frames_primed": playout.frames_primed,
-            "nonfinite_frames": self._decoder.nonfinite_frames,
-            "decode_rtf": round(self._decoder.real_time_factor, 5),
-            "decode_overloads": self._decoder.pace.overloads,
-            "decode_longer_steps": self._playout.longer_steps,
-            **self._playout.depth_stats(),
-            "decode_frames_per_step": self._playout.frames_per_step,
-            "latency_ms_last": round(playout.last_latency_ms, 2),
-            "latency_ms_p50": round(latency.p50, 2),
-            "latency_ms_p95": round(latency.p95, 2),
-            "latency_ms_p99": round(latency.p99, 2),
-            "latency_ms_max": round(latency.maximum, 2) if latency.count else 0.0,
-            "first_sound_ms": -1 if first_sound is None else round((first_sound - self._started_at) * 1000.0, 1),
-            **self._sink.counters,
-            "connects": transport.connects,
-            "disconnects": transport.disconnects,
-            **counters_snapshot(self._link_watch.stats),
-            "lag_ms": round(1000.0 * self._link_watch.lag_s),
-            "messages_unmatched": transport.messages_unmatched,
-            "messages_oversize": transport.messages_oversize,
-            "subscriptions_refused": transport.subscriptions_refused,
-            "publishes_refused": transport.publishes_refused,
-            "handler_errors": transport.handler_errors,
-            "callback_errors": transport.callback_errors,
-            **self._wire.stats(),
-            **memory_stats(),
-        }
+        return self._parts.stats()
 
     def _make_connection(self) -> Connection:
         broker = self._config.broker

@@ -17,6 +17,7 @@ from edge_player.render.adaptation import Adaptation
 from edge_player.render.concealment import Concealer
 from edge_player.render.decoder import FrameDecoder
 from edge_player.render.ring import PcmRing
+from edge_player.render.ring_levels import RingLevels
 from edge_player.render.step_size import StepSize
 from edge_player.render.volume import Volume
 from protocol.service import Percentiles, Stats
@@ -120,18 +121,20 @@ class Playout:
         )
         self._clock = clock
         self._work_s = 0.0
-        self._single_s, self._given_s = step_s(1), step_s(frames_per_step)
-        self._sink_lead_s = lead_s
-        self._lead_s = lead_s + self._single_s
-        self._ring_lead_s = lead_s + max(
-            self._single_s,
-            self._given_s,
-            longest_step * spec.frame_duration_s if longest_step > frames_per_step else 0.0,
+        single_s, given_s = step_s(1), step_s(frames_per_step)
+        self._levels = RingLevels(
+            self._steps,
+            lead_s=lead_s,
+            single_s=single_s,
+            given_s=given_s,
+            frame_duration_s=spec.frame_duration_s,
         )
+        longer_s = longest_step * spec.frame_duration_s if longest_step > frames_per_step else 0.0
+        self._ring_lead_s = lead_s + max(single_s, given_s, longer_s)
         self._longest_step = max(frames_per_step, longest_step)
-        self.adaptation = Adaptation(sample_rate=spec.sample_rate, lead_s=self._lead_s) if adapt else None
+        self.adaptation = Adaptation(sample_rate=spec.sample_rate, lead_s=self._levels.lower_s) if adapt else None
         self._unheard = 0
-        self._stopped_s = STOPPED_S + STEPS_AT_ONCE * max(self._single_s, self._several_s)
+        self._stopped_s = STOPPED_S + STEPS_AT_ONCE * self._levels.longest_step_s
         self._lasts_until: float | None = None  # the ring, as of the last step; None while nothing plays
         self._sink_latency_s = sink_latency_s
         self._utc = utc
@@ -194,16 +197,16 @@ class Playout:
         self._work_s = 0.0
         if self.adaptation is not None and self._ring.active and (playing := self._timeline.current) is not None:
             # A frame that is overdue is late by our own fault, not its packet's.
-            until_next_s = max(0.0, self._ring.level / self._sink_rate - self._lead_s)
+            until_next_s = max(0.0, self._ring.level / self._sink_rate - self._levels.lower_s)
             self.adaptation.listen(playing, until_next_s=until_next_s, now=now)
         for _ in range(STEPS_AT_ONCE):
             if self._work_s > TURN_S:
                 break
             waiting_s = self._ring.level / self._sink_rate
-            if waiting_s > self._lead_s:
-                early_s = self._early_s
+            if waiting_s > self._levels.lower_s:
+                early_s = self._levels.upper_s
                 if waiting_s > early_s or not self._play_early(waiting_s, now):
-                    return now + waiting_s - (self._lead_s if waiting_s <= early_s else early_s)
+                    return now + waiting_s - (self._levels.lower_s if waiting_s <= early_s else early_s)
                 continue
             item = self._timeline.pull(now)
             if isinstance(item, Wait):
@@ -217,35 +220,19 @@ class Playout:
                 self._play([item, *self._pull_more(waiting_s)], track, now)
         return now
 
-    @property
-    def _several_s(self) -> float:
-        """What a step of several frames takes: as measured when loaded, or, of a longer one, as the last ones took."""
-        if not self._steps.lengthened:
-            return self._given_s
-        return self._steps.frames * min(1.0, self._steps.load) * self._frame_duration_s
-
-    @property
-    def _early_s(self) -> float:
-        """The upper level of the ring."""
-        return self._sink_lead_s + max(self._single_s, self._several_s)
-
     def _pull_more(self, waiting_s: float) -> list[Ready]:
         """Frames to decode together with one that is due."""
         more = self._steps.frames - 1
         if self._steps.lengthened:  # an underrun is to be expected anyway, and shorter steps make it worse
             return self._timeline.pull_ahead(self._timeline.count_ahead(more))
-        if self._ring.active and not self._bears_several(waiting_s):
+        if self._ring.active and not self._levels.bears_several(waiting_s):
             return []
         return self._timeline.pull_ahead(more)
-
-    def _bears_several(self, waiting_s: float) -> bool:
-        """Whether the sound in the ring lasts while several frames are decoded."""
-        return waiting_s >= self._several_s
 
     def _play_early(self, waiting_s: float, now: float) -> bool:
         """Decode what is here before it is due: several frames at once, or one until the ring bears several. A decoder
         that is too slow for single frames is given none."""
-        several = self._steps.lengthened or self._bears_several(waiting_s)
+        several = self._steps.lengthened or self._levels.bears_several(waiting_s)
         items = self._timeline.pull_ahead(self._steps.frames if several else 1)
         track = self._timeline.current
         if items and track is not None:

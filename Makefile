@@ -1,7 +1,8 @@
 # Two commands for everybody: `make demo` (hear it) and `make test` (trust it). The rest is for those who work on it.
 #   PYTHON=/path/to/python3.12   which interpreter .venv is made with (3.11 or newer)
 #   RUNTIME=cuda                 ONNX Runtime's GPU build instead of the CPU one
-#   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=1800 how long `make soak` does
+#   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=86400 how long `make soak` does;
+#   SOAK_ARGS=--short            more words for it: with SOAK_SECONDS=60, all but the slope of the memory
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
@@ -23,7 +24,8 @@ ROOM_TIMES ?= 1
 FUZZ_CASES ?= 1000000
 FUZZ_SEED ?= 1
 FUZZ_ARGS ?=
-SOAK_SECONDS ?= 1800
+SOAK_SECONDS ?= 3600
+SOAK_ARGS ?=
 FAULTS_ROWS ?=
 FAULTS_SEEDS ?= 1
 FAULTS_JOBS ?= 2
@@ -74,8 +76,8 @@ room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone
 	@set -e; for turn in $$(seq $(ROOM_TIMES)); do echo "==> $$turn of $(ROOM_TIMES)"; \
 	    $(BIN)/python -m pytest tests/integration/room $(PYTEST_ARGS); done
 
-soak: system-packages $(VENV)/.installed-dev ## half an hour of it: memory, processor, latency and losses over time
-	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+soak: system-packages $(VENV)/.installed-dev ## an hour of it: fails where memory, threads or descriptors grow, or anything is lost
+	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
 faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; ten minutes
 	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,11 @@ class Trend:
 
     slope: float
     uncertainty: float
+
+    @property
+    def known(self) -> bool:
+        """False where there were too few samples."""
+        return math.isfinite(self.uncertainty)
 
 
 def fit_trend(times: Sequence[float], values: Sequence[float]) -> Trend:

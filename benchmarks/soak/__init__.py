@@ -1,0 +1,1 @@
+"""Both ends through virtual sound cards for a long time: does anything grow, drift or get lost?"""

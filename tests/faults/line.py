@@ -23,6 +23,7 @@ class Line:
         self._waiting: list[tuple[float, int, bytes]] = []
         self._count = 0
         self.passed = 0
+        self.passed_bytes = 0
         self.lost = 0
 
     def put(self, now: float, packet: bytes) -> None:
@@ -40,6 +41,7 @@ class Line:
         while self._waiting and self._waiting[0][0] <= now:
             arrived.append(heapq.heappop(self._waiting)[2])
         self.passed += len(arrived)
+        self.passed_bytes += sum(map(len, arrived))
         return arrived
 
     @property

@@ -71,6 +71,7 @@ def test_what_does_not_fit_into_the_queue_of_a_slow_line_is_lost() -> None:
     line = line_of(Impairment(rate_kbps=8, queue_bytes=250))
     assert len(arrivals(line, [(0.0, PACKET)] * 5)) == 2
     assert line.lost == 3
+    assert (line.passed, line.passed_bytes) == (2, 2 * len(PACKET))
 
 
 def test_nothing_passes_in_the_dark_and_everything_before_and_after() -> None:

@@ -80,6 +80,11 @@ class TunLink:
         """Packets that came through so far, both directions."""
         return sum(line.passed for line in self._lines)
 
+    @property
+    def passed_bytes(self) -> int:
+        """Of those packets, IP headers included."""
+        return sum(line.passed_bytes for line in self._lines)
+
     def begin(self, at: float) -> None:
         """The faults' zero, by `time.monotonic`."""
         self._begun_at = at

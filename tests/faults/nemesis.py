@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from benchmarks.room.virtual_room import VirtualRoom
-from tests.faults.broker import FaultyBroker
-from tests.faults.clocks import FalseClock
-from tests.faults.disk import Disk
-from tests.faults.end import End
 from tests.faults.faults import ClockStep, FullDisk, ProcessFault, UnpluggedCard
 from tests.faults.rows import Row
+from tests.faults.victims import Victims
 
 Step = tuple[float, Callable[[], object]]
 
@@ -21,18 +16,6 @@ Step = tuple[float, Callable[[], object]]
 def first_fault_after_s(seed: int) -> float:
     """Seconds of undisturbed sound before the faults: another phase of packets and pings for each seed."""
     return 2.0 + 2.0 * random.Random(seed).random()
-
-
-@dataclass(frozen=True, slots=True)
-class Victims:
-    """What can be hit. clocks: by owner. disk, room: None where the row has none."""
-
-    broker: FaultyBroker
-    gateway: End
-    player: End
-    clocks: Mapping[str, FalseClock] = field(default_factory=dict)
-    disk: Disk | None = None
-    room: VirtualRoom | None = None
 
 
 class Nemesis:

@@ -20,11 +20,12 @@ from tests.faults.checker import STEADY_FRAMES, failures
 from tests.faults.end import End, wait_until_played
 from tests.faults.evidence import EndEvidence, Evidence
 from tests.faults.matrix import find_row
-from tests.faults.nemesis import Nemesis, Victims, first_fault_after_s
+from tests.faults.nemesis import Nemesis, first_fault_after_s
 from tests.faults.rows import Row
 from tests.faults.scene import ORIGIN, STREAM, Scene
 from tests.faults.tones import CardSound, count_foreign, read_card
 from tests.faults.verdict import Verdict, judge
+from tests.faults.victims import Victims
 from tests.integration.watcher import TOPICS
 
 START_S: Final = 60.0

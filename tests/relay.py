@@ -18,8 +18,8 @@ Hold = Callable[[bytes], object]
 
 
 class Relay:
-    """Listens on a free port of loopback, or at `door`, and passes on to `target`, a thread for each direction; a context
-    manager, not reusable.
+    """Listens on a free port of loopback, or at `door`, and passes on to `target`, a thread for each direction. A
+    context manager, not reusable.
 
     Those that stand between the two change `serve` (what becomes of a connection) or `pace` (how a direction is held).
     """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from benchmarks.proc import memory_bytes
@@ -15,7 +17,9 @@ from tests.faults.rows import Way
 FAR_PORT: Final = 1884
 LOOPBACK: Final = "127.0.0.1"
 
-_LIVE_AUDIO: Final = {"max_inflight_messages": "3", "max_queued_messages": "4", "max_packet_size": "131072"}
+LIVE_AUDIO: Final[Mapping[str, str]] = MappingProxyType(
+    {"max_inflight_messages": "3", "max_queued_messages": "4", "max_packet_size": "131072"}
+)
 """What docs/operating.md asks of a broker."""
 
 _SCHEMES: Final = {"mqtt": "mqtt", "mqtt 3.1.1": "mqtt", "tls": "mqtts", "websocket": "ws"}
@@ -25,13 +29,20 @@ class FaultyBroker:
     """Listens on a free port of loopback, and for the far end on FAR_PORT of `far_address`. Call `close` at the end.
 
     way: how the far end comes in. "tls", "websocket": over a listener of that kind; without `far_address` it is on
-    loopback. "mqtt 3.1.1": stock queues, and the door for the far end is somebody else's.
+    loopback. "mqtt 3.1.1": the door for the far end is somebody else's. settings: further lines of mosquitto.conf.
     """
 
-    def __init__(self, folder: Path, far_address: str | None, *, way: Way = "mqtt") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        far_address: str | None,
+        *,
+        way: Way = "mqtt",
+        settings: Mapping[str, str] = LIVE_AUDIO,
+    ) -> None:
         self._folder = folder
         self._way = way
-        self._settings = {} if way == "mqtt 3.1.1" else dict(_LIVE_AUDIO)
+        self._settings = dict(settings)
         self._certificate = self_signed(folder, far_address or LOOPBACK) if way == "tls" else None
         self.far_port: int | None = None
         """Where the far end comes in, if it is not where everybody does."""

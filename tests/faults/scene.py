@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from benchmarks.room.virtual_room import VirtualRoom
-from tests.faults.broker import FAR_PORT, FaultyBroker
+from tests.faults.broker import FAR_PORT, LIVE_AUDIO, FaultyBroker
 from tests.faults.clocks import ClockOwner, FalseClock
 from tests.faults.disk import Disk
 from tests.faults.end import SAMPLE_S, End, inherited_environ
@@ -104,7 +104,8 @@ class Scene:
         row = self.row
         self.tun = self._running.enter_context(TunLink(row.spells, seed=self._seed)) if self._namespaces else None
         host = None if self.tun is None else NEAR_ADDRESS
-        self.broker = FaultyBroker(self._folder, host, way=row.way)
+        settings = {} if row.way == "mqtt 3.1.1" else LIVE_AUDIO
+        self.broker = FaultyBroker(self._folder, host, way=row.way, settings=settings)
         self._running.callback(self.broker.close)
         port = self.broker.port
         if row.way == "mqtt 3.1.1":

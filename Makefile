@@ -6,6 +6,7 @@
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
+#   FAULTS_PEERS=naive,snapcast  which of those compared `make faults-peers` plays its rows to
 #   SPEECH=DIR                   which recordings `make quality` scores on;  QUALITY_ARGS='--layers 4,16' more words for it
 #   FUZZ_CASES=1000000           how many cases `make fuzz` makes;  FUZZ_SEED=2 for others;  FUZZ_ARGS='--parser packet' for one parser
 #   LISTEN_ARGS='--port 9000'    more words for `make listen`
@@ -29,17 +30,20 @@ SOAK_ARGS ?=
 FAULTS_ROWS ?=
 FAULTS_SEEDS ?= 1
 FAULTS_JOBS ?= 2
+FAULTS_PEERS ?=
 BIN := $(VENV)/bin
 export VENV
 
 # The codecs that ours is compared with.
 CODEC_PACKAGES := opus-tools codec2 speex
+# Snapcast, which the fault matrix is also played to.
+PEER_PACKAGES := snapserver snapclient
 # Brokers to test against, the sound library, and a sound card that needs no hardware.
-TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins $(CODEC_PACKAGES)
+TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins $(CODEC_PACKAGES) $(PEER_PACKAGES)
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults storm fuzz oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults faults-peers storm fuzz oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -81,6 +85,9 @@ soak: system-packages $(VENV)/.installed-dev ## an hour of it: fails where memor
 
 faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; ten minutes
 	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults
+
+faults-peers: system-packages $(VENV)/.installed-dev ## the same faults done to ours, to the obvious script and to Snapcast; half an hour
+	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_PEERS='$(FAULTS_PEERS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults.peers
 
 storm: system-packages $(VENV)/.installed-dev ## a broker that dies under five hundred players: when all are back
 	$(BIN)/python -m tests.faults.storm

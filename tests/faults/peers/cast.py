@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.broker import FAR_PORT, FaultyBroker
-from tests.faults.nemesis import Served
 from tests.faults.peers.program import Program
 from tests.faults.peers.recording import PcmFormat
 from tests.faults.rows import Row
 from tests.faults.tun import NEAR_ADDRESS
+from tests.faults.victims import Served
 from tests.integration.toy_codec import save_toy_codec
 
 OURS: Final = PcmFormat(16000, 1)

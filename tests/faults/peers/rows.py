@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from tests.faults.rows import Row, find_row
+from tests.faults.matrix import find_row
+from tests.faults.rows import Row
 
 CLEAR: Final = Row("clear", "wan", fault_s=20.0, after_s=4.0)
 """Nothing goes wrong: what all of them do then, and what they send for it."""

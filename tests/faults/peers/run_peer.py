@@ -24,6 +24,7 @@ from tests.faults.peers.recording import Recorder, lay_out
 from tests.faults.peers.rows import find_peer_row
 from tests.faults.rows import Row
 from tests.faults.tun import TunLink
+from tests.faults.victims import Victims
 
 START_S: Final = 60.0
 _STEADY_S: Final = 3.0
@@ -45,7 +46,7 @@ def run_peer(row: Row, peer: Peer, *, seed: int, folder: Path) -> Outcome:
         feeder.begin()
         began_at = _wait_for_sound(cast, recorder) + _STEADY_S + first_fault_after_s(seed)
         link.begin(began_at)
-        nemesis = Nemesis(row, broker=cast.server, gateway=cast.source, player=cast.player)
+        nemesis = Nemesis(row, Victims(broker=cast.server, gateway=cast.source, player=cast.player))
         _wait_until(began_at)
         carried, overruns = link.passed_bytes, feeder.overruns
         repaired_at = _play(nemesis, began_at, row.fault_s)

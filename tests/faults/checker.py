@@ -88,6 +88,8 @@ def _sound(row: Row, found: Evidence) -> Iterator[str]:
         limit_ms = row.age_limit_ms if end is found.beside or row.age_is_limited else None
         if limit_ms is not None and oldest_ms > limit_ms:
             yield f"{name}: {oldest_ms:.0f} ms old audio was played, limit {limit_ms:.0f}"
+    if found.player.stats is not None and (connects := found.player.stats["connects"]) < row.connects_min:
+        yield f"player: connected {connects} times, expected {row.connects_min} or more"
     if row.lost_max is not None and found.player.stats is not None:
         lost = found.player.stats["frames_concealed"] + found.player.stats["frames_skipped"]
         if lost > row.lost_max:

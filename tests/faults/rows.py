@@ -28,7 +28,8 @@ class Row:
     clocks from the start. mischief: what a repeater between the two ends does to packets. way: over which the far end
     reaches the broker; "mqtt 3.1.1" is a broker that refuses 5 and has stock queues. after_s: how long recovery is
     watched. delay_ms: playout delay, instead of what the profile says. adapt: the player stretches sound to follow the
-    link. queued_s: what the link may hold back in queues of its own, and is played late for it.
+    link. queued_s: what the link may hold back in queues of its own, and is played late for it. connects_min: how often
+    the player must have connected, where it is to give up a connection that seems to be well.
 
     heard_min: share of the time of the faults in which the player's sound is true. lost_max: frames that may be
     concealed or skipped in the whole run; None for any number. beside: a second player, beside the broker, must hear
@@ -53,6 +54,7 @@ class Row:
     beside: bool = False
     age_is_limited: bool = True
     queued_s: float = 0.0
+    connects_min: int = 1
     slack: float = 1.0
 
     @property

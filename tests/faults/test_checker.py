@@ -18,7 +18,7 @@ ROW = Row("a-row", "wan", fault_s=5.0, heard_min=0.5)
 SENT = {"frames_encoded": 250, "frames_published": 245, "frames_dropped": 5, "frames_gapped": 0}
 GOT = {
     "frames_due": 250, "frames_played": 240, "frames_concealed": 3, "frames_skipped": 4, "frames_comfort": 3,
-    "epochs": 1, "latency_ms_max": 1800.0, "handler_errors": 0,
+    "epochs": 1, "connects": 1, "latency_ms_max": 1800.0, "handler_errors": 0,
 }  # fmt: skip
 STEADY = [Sample(0.2 * number, round(2.5 * number)) for number in range(100)]
 MIB = 2**20
@@ -86,6 +86,10 @@ def test_a_row_that_may_lose_nothing_says_how_much_it_lost() -> None:
     assert any(
         "7 frames concealed or skipped, expected 6" in said for said in failures(replace(ROW, lost_max=6), good())
     )
+
+
+def test_a_player_that_never_gave_up_a_stale_connection_is_found() -> None:
+    assert any("connected 1 times, expected 2" in said for said in failures(replace(ROW, connects_min=2), good()))
 
 
 def test_sound_is_back_on_a_card_when_the_card_says_so() -> None:

@@ -14,6 +14,10 @@ SAID, HEARD = 0, 1
 """The channels of a recording of the room."""
 
 
+class NotSaidError(RuntimeError):
+    """The mouth did not say it: a machine that is busy holds up the sound server. This is the room's fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """One utterance. said_at_s, length_s: in the recording. latency_s: from the mouth to the ear; None: not heard.
@@ -28,7 +32,7 @@ class Heard:
 
 def listen(recorder: Recorder, pieces: list[NDArray[np.float32]], *, start_s: float, patience_s: float) -> list[Heard]:
     """Find each utterance, at the card's rate, in what was said from `start_s` of the recording on, in their order,
-    and then in what was heard up to `patience_s` later."""
+    and then in what was heard up to `patience_s` later. NotSaidError where one was not said."""
     results: list[Heard] = []
     for piece in pieces:
         said = _find_said(recorder, piece, start_s)
@@ -40,7 +44,7 @@ def listen(recorder: Recorder, pieces: list[NDArray[np.float32]], *, start_s: fl
 def _find_said(recorder: Recorder, piece: NDArray[np.float32], start_s: float) -> Place:
     place = find(piece, recorder.read(SAID, start_s=start_s), recorder.rate)
     if not place.found:
-        raise RuntimeError("the mouth did not say it: this is the room's fault, not Voxwire's")
+        raise NotSaidError("the mouth did not say it: this is the room's fault, not Voxwire's")
     return Place(start_s + place.at_s, place.likeness)
 
 

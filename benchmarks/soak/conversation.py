@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks.room.listening import listen
+from benchmarks.room.listening import NotSaidError, listen
 from benchmarks.room.speech import speak, utterances
 from benchmarks.room.virtual_room import RATE_HZ, VirtualRoom
 from benchmarks.soak.course import Course
@@ -46,7 +46,10 @@ def talk(
                 file.add(course)
             time.sleep(SAMPLE_S)
         recorder.wait_for(PATIENCE_S)
-        listening.add(elapsed, listen(recorder, pieces, start_s=0.0, patience_s=PATIENCE_S))
+        try:
+            listening.add(elapsed, listen(recorder, pieces, start_s=0.0, patience_s=PATIENCE_S))
+        except NotSaidError:
+            listening.add_unsaid()
         _show_progress(elapsed, seconds)
     return listening
 

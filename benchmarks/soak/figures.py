@@ -38,6 +38,8 @@ def sound_figures(listening: Listening, sent: Stats, played: Stats) -> dict[str,
     return {
         "utterances": listening.said,
         "utterances_heard": listening.heard,
+        "rounds": listening.rounds,
+        "rounds_not_said": listening.unsaid_rounds,
         "latency_ms_p50": median(listening.latency_ms) if listening.latency_ms else None,
         "latency_ms_p95": percentile(listening.latency_ms, 95) if listening.latency_ms else None,
         "latency_ms_max": max(listening.latency_ms, default=None),

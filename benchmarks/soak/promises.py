@@ -19,6 +19,9 @@ SLOPE_RUN_S: Final = 1200.0
 FRAME_LOSS: Final = 0.001
 """Share of frames that QoS 0 and 160 ms of patience may lose where the machine holds a process up."""
 
+UNSAID_ROUNDS: Final = 0.1
+"""Share of rounds that may tell nothing because the sound server itself was held up."""
+
 
 def broken_promises(
     courses: Sequence[Course], listening: Listening, sent: Stats, played: Stats, *, judge_memory: bool
@@ -73,6 +76,11 @@ def loss_faults(listening: Listening, sent: Stats, played: Stats) -> list[str]:
     faults = [f"{count} {what}" for what, count in found.items() if count]
     if not listening.said:
         faults.append("nothing was said")
+    if listening.unsaid_rounds > UNSAID_ROUNDS * listening.rounds:
+        faults.append(
+            f"the room did not say {listening.unsaid_rounds} of {listening.rounds} rounds: "
+            "the machine is too busy to tell"
+        )
     lost = lost_frames(played)
     if lost > FRAME_LOSS * played["frames_due"]:
         faults.append(f"{lost} of {played['frames_due']} frames lost, and one in {1 / FRAME_LOSS:.0f} may be")

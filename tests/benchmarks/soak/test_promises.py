@@ -126,6 +126,17 @@ def test_a_run_in_which_nothing_was_said_kept_nothing() -> None:
     assert loss_faults(Listening(), SENT, PLAYED) == ["nothing was said"]
 
 
+def test_rounds_that_the_room_itself_swallowed_tell_nothing_unless_they_are_many() -> None:
+    listening = heard()
+    listening.rounds = 100
+    listening.unsaid_rounds = 10
+    assert loss_faults(listening, SENT, PLAYED) == []
+    listening.add_unsaid()
+    assert loss_faults(listening, SENT, PLAYED) == [
+        "the room did not say 11 of 101 rounds: the machine is too busy to tell"
+    ]
+
+
 def test_a_good_hour_breaks_no_promise() -> None:
     assert broken_promises([course(), course()], heard(), SENT, PLAYED, judge_memory=True) == []
 

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.harness import RESULTS, Row, describe_machine, markdown_table
 from tests.faults.isolate import find_namespaces, run_isolated
 from tests.faults.matrix import LONG_ROWS, ROWS, find_row
+from tests.faults.rows import Row as FaultRow
 from tests.faults.verdict import Verdict
 
 
@@ -37,6 +38,9 @@ def main() -> int:
             verdicts.append(future.result())
             print(_sentence(verdicts[-1]), file=sys.stderr, flush=True)
     print(markdown_table([_table_row(verdict) for verdict in verdicts]))
+    if given.seeds > 1:
+        print(f"The worst of {given.seeds} seeds, figure by figure:")
+        print(markdown_table([_worst_row(row, [v for v in verdicts if v.row == row.name]) for row in rows]))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps({"machine": machine, "rows": [asdict(v) for v in verdicts]}, indent=1) + "\n")
     print(f"written to {given.out}")
@@ -72,6 +76,26 @@ def _table_row(verdict: Verdict) -> Row:
         "back_limit_s": row.fresh_within_s,
         "age_limit_ms": row.age_limit_ms if row.age_is_limited else None,
         "verdict": (verdict.not_run and "not run") or ("FAILED" if verdict.failed else "ok"),
+    }
+
+
+def _worst_row(row: FaultRow, verdicts: Sequence[Verdict]) -> Row:
+    """What the unluckiest seed did, for each figure apart."""
+
+    def worst(name: str, choose: Callable[[Iterable[float]], float]) -> float | None:
+        known = [value for verdict in verdicts if (value := verdict.figures.get(name)) is not None]
+        return choose(known) if known else None
+
+    return {
+        "row": row.name,
+        "link": row.link,
+        "passed": f"{sum(verdict.passed for verdict in verdicts)} of {len(verdicts)}",
+        "heard_percent_min": worst("heard_percent", min),
+        "back_s_max": worst("back_s", max),
+        "oldest_ms_max": worst("oldest_ms", max) if row.age_is_limited else None,
+        "lost_max": worst("lost", max),
+        "dropped_max": worst("dropped_by_gateway", max),
+        "connects_max": worst("player_connects", max),
     }
 
 

@@ -6,6 +6,7 @@
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
+#   FAULTS_ARGS=--long           its rows of ten and twenty minutes, too
 #   FAULTS_PEERS=naive,snapcast  which of those compared `make faults-peers` plays its rows to
 #   SPEECH=DIR                   which recordings `make quality` scores on;  QUALITY_ARGS='--layers 4,16' more words for it
 #   FUZZ_CASES=1000000           how many cases `make fuzz` makes;  FUZZ_SEED=2 for others;  FUZZ_ARGS='--parser packet' for one parser
@@ -31,6 +32,7 @@ FAULTS_ROWS ?=
 FAULTS_SEEDS ?= 1
 FAULTS_JOBS ?= 2
 FAULTS_PEERS ?=
+FAULTS_ARGS ?=
 BIN := $(VENV)/bin
 export VENV
 
@@ -83,8 +85,9 @@ room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone
 soak: system-packages $(VENV)/.installed-dev ## an hour of it: fails where memory, threads or descriptors grow, or anything is lost
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
-faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; ten minutes
-	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults
+faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; 17 minutes
+	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' \
+	    $(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 faults-peers: system-packages $(VENV)/.installed-dev ## the same faults done to ours, to the obvious script and to Snapcast; half an hour
 	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_PEERS='$(FAULTS_PEERS)' FAULTS_JOBS='$(FAULTS_JOBS)' $(BIN)/python -m tests.faults.peers

@@ -162,7 +162,13 @@ def add_demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("voxwire-demo"), metavar="DIR", help="where results go (default: %(default)s)"
     )
-    parser.add_argument("--link", choices=list(LINK_PROFILES), default="wan", help="link profile (default: wan)")
+    parser.add_argument(
+        "--link",
+        type=_link_names,
+        default=["wan"],
+        metavar="LINK",
+        help="lan, wan or narrow (default: wan); several, with commas between them, or all: compares them",
+    )
     parser.add_argument("--qos", type=int, choices=(0, 1), help="of the token packets (default: of the link)")
     parser.add_argument("--frames-per-packet", type=int, metavar="N", help="1 to 25 (default: of the link)")
     parser.add_argument("--layers", type=int, metavar="K", help="send the first K layers only (default: all)")
@@ -173,3 +179,12 @@ def add_demo_options(parser: argparse.ArgumentParser) -> None:
     )
     add_common_arguments(parser)
     parser.set_defaults(log_level="warning")
+
+
+def _link_names(text: str) -> list[str]:
+    """`lan,wan` as the names of profiles, each once; `all` as all of them."""
+    names = list(LINK_PROFILES) if text == "all" else list(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in LINK_PROFILES]:
+        known = ", ".join(LINK_PROFILES)
+        raise argparse.ArgumentTypeError(f"expected some of {known}, or all; got {', '.join(map(repr, unknown))}")
+    return names

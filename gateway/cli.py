@@ -31,7 +31,8 @@ _RUN_EXAMPLE = """examples:
   ffmpeg -i talk.mp3 -f s16le -ar 16000 -ac 1 - | gateway run --source - --rate 16000"""
 _DEMO_EXAMPLE = """examples:
   gateway demo
-  gateway demo --source talk.mp3 --out result --link lan --json"""
+  gateway demo --source talk.mp3 --out result --link lan --json
+  gateway demo --link all"""
 _CHECK_EXAMPLE = """examples:
   gateway check --source mic --broker mqtt://localhost
   gateway check --config gateway.toml --json"""
@@ -123,12 +124,12 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     configure_logging(arguments.log_level, json=False)
-    from gateway.demo import DemoOptions, run_demo
+    from gateway.demo import DemoOptions, DemoReport, LinkComparison, compare_links, run_demo
 
     options = DemoOptions(
         source=arguments.source,
         out=arguments.out,
-        link=arguments.link,
+        link=arguments.link[0],
         qos=arguments.qos,
         frames_per_packet=arguments.frames_per_packet,
         layers=arguments.layers,
@@ -136,7 +137,12 @@ def _demo(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         broker=arguments.prefer,
     )
+    progress = sys.stderr.isatty() and not arguments.json
+    report: DemoReport | LinkComparison
     with StopSignal() as stop:
-        report = run_demo(options, stop=stop.event, progress=sys.stderr.isatty() and not arguments.json)
+        if len(arguments.link) == 1:
+            report = run_demo(options, stop=stop.event, progress=progress)
+        else:
+            report = compare_links(options, arguments.link, stop=stop.event, progress=progress)
     print(report.to_json() if arguments.json else report.to_text())
     return 0

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["DemoOptions"]
+__all__ = ["DemoOptions", "LinkName"]
+
+LinkName = Literal["lan", "wan", "narrow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class DemoOptions:
 
     source: Path | None = None
     out: Path = Path("voxwire-demo")
-    link: Literal["lan", "wan", "narrow"] = "wan"
+    link: LinkName = "wan"
     qos: int | None = None
     frames_per_packet: int | None = None
     layers: int | None = None

@@ -4,6 +4,7 @@ ProtocolError                 something does not follow SPEC.md; `reason` is a `
 ├── PacketError               a token packet: count it, drop it
 ├── ManifestError             a manifest: refuse the stream
 ├── MessageError              a status or event message: count it, ignore it
+├── TablesError               a file of entropy tables: do without it
 └── TopicError                an id or a topic base that may not stand in a topic
 
 Decoders raise nothing else, whatever the bytes. Wrong use of this package (limits that make no sense) is a ValueError:
@@ -35,6 +36,8 @@ class Fault(StrEnum):
     """The bits after the last code are not zero."""
     CODE = "code"
     """A code is not smaller than the codebook size."""
+    ENTROPY = "entropy"
+    """The entropy-coded string is none that a writer makes."""
     VERSION = "version"
     """Written for a version of the protocol that this package does not know."""
     UNKNOWN = "unknown"
@@ -66,6 +69,13 @@ class ManifestError(ProtocolError):
 
 class MessageError(ProtocolError):
     """A status or event message that has to be ignored."""
+
+
+class TablesError(ProtocolError):
+    """A file that holds no usable entropy tables."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Fault.MALFORMED, message)
 
 
 class TopicError(ProtocolError):

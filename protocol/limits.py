@@ -24,6 +24,8 @@ MAX_MANIFEST_BYTES: Final = 600
 MAX_MANIFEST_READ_BYTES: Final = 1024
 """What a player reads: more than gateways write today, so that later fields fit."""
 MAX_STATUS_BYTES: Final = 2048
+MAX_TABLES_BYTES: Final = 4_194_304
+"""Of a file of entropy tables; those of nano have a tenth of it."""
 
 MAX_RATE_FACTOR: Final = 4
 """A stream that sends more than so many times its usual number of packets a second is a flood."""

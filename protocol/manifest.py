@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from protocol.entropy import CodesCoder, EntropyTables
 from protocol.epoch import epoch_low7
 from protocol.errors import Fault, ManifestError
 from protocol.limits import (
@@ -44,6 +45,7 @@ MANIFEST_REFRESH_S: Final = 300
 
 _CODEC_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
@@ -113,6 +115,8 @@ class StreamManifest:
     title: str | None = None
     language: str | None = None
     """BCP 47, as `en` or `pt-BR`."""
+    entropy: str | None = None
+    """Fingerprint of the tables that codes are entropy-coded by; None: they are packed."""
 
     def __post_init__(self) -> None:
         check_id(self.stream, "stream", error=ManifestError)
@@ -129,6 +133,8 @@ class StreamManifest:
             check_printable(self.title, "title", MAX_TITLE_LENGTH, error=ManifestError)
         if self.language is not None:
             check_text(self.language, "language", _LANGUAGE, "a BCP 47 tag such as en or pt-BR", error=ManifestError)
+        if self.entropy is not None:
+            check_text(self.entropy, "entropy", _FINGERPRINT, "16 digits 0-9 a-f", error=ManifestError)
         self._check_tiers()
 
     def _check_tiers(self) -> None:
@@ -159,11 +165,19 @@ class StreamManifest:
         """UTC of the first sample of a frame by its extended index, ms; a clock report is nearer to the truth."""
         return self.started_at_ms + frame * self.frame_duration_ms
 
-    def packet_limits(self, tier: int) -> PacketLimits:
-        """What every packet on topic t<tier> must agree with; ManifestError where the stream has no such tier."""
+    def packet_limits(self, tier: int, tables: EntropyTables | None = None) -> PacketLimits:
+        """What every packet on topic t<tier> must agree with; ManifestError where the stream has no such tier.
+
+        tables: those that `entropy` names; without them, entropy-coded packets are bad ones. Of a stream that is not
+        entropy-coded they are not asked for.
+        """
         if not 0 <= tier < len(self.tiers):
             raise ManifestError(Fault.RANGE, f"tier: expected 0 to {len(self.tiers) - 1}, got {tier}")
-        return PacketLimits(num_layers=self.tiers[tier].num_layers, codebook_size=self.codec.codebook_size)
+        layers = self.tiers[tier]
+        coder = None
+        if self.entropy is not None and tables is not None:
+            coder = CodesCoder(tables, first_layer=layers.first_layer, num_layers=layers.num_layers)
+        return PacketLimits(num_layers=layers.num_layers, codebook_size=self.codec.codebook_size, coder=coder)
 
 
 def encode_manifest(manifest: StreamManifest) -> bytes:
@@ -190,7 +204,12 @@ def encode_manifest(manifest: StreamManifest) -> bytes:
         "qos": manifest.qos,
         "playout_delay_ms": manifest.playout_delay_ms,
     }
-    optional = {"key_id": manifest.key_id, "title": manifest.title, "language": manifest.language}
+    optional = {
+        "key_id": manifest.key_id,
+        "title": manifest.title,
+        "language": manifest.language,
+        "entropy": manifest.entropy,
+    }
     fields.update({name: value for name, value in optional.items() if value is not None})
     return dump_json_object(fields, max_bytes=MAX_MANIFEST_BYTES, error=ManifestError, advice="shorten the title")
 
@@ -218,6 +237,7 @@ def decode_manifest(payload: bytes) -> StreamManifest:
         key_id=_optional_text(fields, "key_id"),
         title=_optional_text(fields, "title"),
         language=_optional_text(fields, "language"),
+        entropy=_optional_text(fields, "entropy"),
     )
 
 

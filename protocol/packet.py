@@ -8,6 +8,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.entropy import CodesCoder
 from protocol.errors import Fault, PacketError
 from protocol.limits import (
     MAX_CODEBOOK_SIZE,
@@ -18,7 +19,7 @@ from protocol.limits import (
     MAX_SERIAL,
     MAX_UTC_MS,
 )
-from protocol.packing import bits_per_code, pack_codes, unpack_codes
+from protocol.packing import bits_per_code, pack_codes, packed_bytes, unpack_codes
 from protocol.untrusted import check_int, unpack_array
 
 __all__ = [
@@ -82,6 +83,8 @@ class PacketLimits:
     num_layers: int
     codebook_size: int
     max_frames: int = MAX_FRAMES_PER_PACKET
+    coder: CodesCoder | None = None
+    """Of a stream whose manifest names entropy tables; None: codes are packed, always."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_layers <= MAX_LAYERS:
@@ -92,10 +95,15 @@ class PacketLimits:
             raise ValueError(f"max_frames: expected 1 to {MAX_FRAMES_PER_PACKET}, got {self.max_frames}")
 
 
-def encode_packet(packet: TokenPacket, *, codebook_size: int) -> bytes:
-    """The payload. Beside the codes at most 11 bytes, at any index; 9 more where the capture time is given."""
+def encode_packet(packet: TokenPacket, *, codebook_size: int, coder: CodesCoder | None = None) -> bytes:
+    """The payload. Beside the codes at most 11 bytes, at any index; 9 more where the capture time is given.
+
+    coder: of the packet's layers; the codes are entropy-coded where that is shorter.
+    """
     _check_codes(packet.codes, codebook_size)
     data = pack_codes(packet.codes, bits_per_code(codebook_size))
+    if coder is not None:
+        data = min(data, coder.encode(packet.codes), key=len)  # of two as long the first, as SPEC.md asks
     fields: tuple[int | bytes, ...] = (packet.epoch, packet.first_frame, packet.num_frames, data)
     if packet.captured_at_ms is not None:
         fields = (*fields, packet.captured_at_ms)
@@ -115,10 +123,17 @@ def decode_packet(payload: bytes, limits: PacketLimits) -> TokenPacket:
     captured_at_ms = None
     if len(fields) > _FIELDS and fields[_FIELDS] is not None:
         captured_at_ms = check_int(fields[_FIELDS], "captured_at_ms", 0, MAX_UTC_MS, error=PacketError)
-    bits = bits_per_code(limits.codebook_size)
-    codes = unpack_codes(data, num_layers=limits.num_layers, frames=frames, bits=bits)
+    codes = _codes(data, frames, limits)
     _check_codes(codes, limits.codebook_size)
     return TokenPacket(epoch=epoch, first_frame=first_frame, codes=codes, captured_at_ms=captured_at_ms)
+
+
+def _codes(data: bytes, frames: int, limits: PacketLimits) -> NDArray[np.uint16]:
+    """What is shorter than packed codes is entropy-coded; anything else has to be packed ones."""
+    bits = bits_per_code(limits.codebook_size)
+    if limits.coder is not None and 0 < len(data) < packed_bytes(limits.num_layers, frames, bits):
+        return limits.coder.decode(data, frames)
+    return unpack_codes(data, num_layers=limits.num_layers, frames=frames, bits=bits)
 
 
 def _check_codes(codes: NDArray[np.uint16], codebook_size: int) -> None:

@@ -19,9 +19,9 @@ from tests.fuzz.targets import all_targets
 
 SEED = 7
 NAMES = [
-    "packet", "manifest", "event", "status", "topic", "player intake", "gateway.toml", "gateway environment",
-    "player.toml", "player environment", "token file .vwt", "token file .npz", "cache header", "cache entry",
-    "model metadata", "token file .pt",
+    "packet", "coded packet", "entropy tables", "manifest", "event", "status", "topic", "player intake",
+    "gateway.toml", "gateway environment", "player.toml", "player environment", "token file .vwt", "token file .npz",
+    "cache header", "cache entry", "model metadata", "token file .pt",
 ]  # fmt: skip
 
 

@@ -9,7 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from protocol.errors import Fault, ManifestError, MessageError, PacketError, ProtocolError, TopicError
+from protocol.entropy import CodesCoder, decode_tables, encode_tables
+from protocol.errors import (
+    Fault,
+    ManifestError,
+    MessageError,
+    PacketError,
+    ProtocolError,
+    TablesError,
+    TopicError,
+)
 from protocol.event import decode_event, encode_event
 from protocol.limits import MAX_EPOCH_LOW7, MAX_MANIFEST_BYTES, MAX_SERIAL, MAX_STATS, MAX_STATUS_BYTES
 from protocol.manifest import decode_manifest, encode_manifest
@@ -50,7 +59,9 @@ def wire_targets() -> list[Target]:
         ]
     )  # fmt: skip
     return [
-        Target("packet", 315, 2000, packets, _parse_packet, (PacketError,)),
+        Target("packet", 265, 2000, packets, _parse_packet, (PacketError,)),
+        Target("coded packet", 40, 1000, MsgpackCases(golden("coded_*.bin")), _parse_coded_packet, (PacketError,)),
+        Target("entropy tables", 10, 500, ByteCases(golden("entropy_tables.bin")), _parse_tables, (TablesError,)),
         Target("manifest", 200, 2000, JsonCases(manifests), _parse_manifest, (ManifestError,)),
         Target("event", 170, 2000, MsgpackCases(golden("event_*.bin")), _parse_event, (MessageError,)),
         Target("status", 150, 2000, JsonCases(golden("status.json")), _parse_status, (MessageError,)),
@@ -83,6 +94,28 @@ def _parse_packet(case: bytes) -> None:
         raise _sentence(refusal)
 
 
+_CODER: Final = CodesCoder(decode_tables((GOLDEN / "entropy_tables.bin").read_bytes()), num_layers=4)
+_CODED: Final = PacketLimits(num_layers=4, codebook_size=16, coder=_CODER)
+
+
+def _parse_coded_packet(case: bytes) -> None:
+    """By the golden tables; what is accepted is what a writer makes of it."""
+    try:
+        packet = decode_packet(case, _CODED)
+    except PacketError as error:
+        raise _sentence(error) from None
+    _check_packet(packet, _CODED)
+
+
+def _parse_tables(case: bytes) -> None:
+    try:
+        tables = decode_tables(case)
+    except TablesError as error:
+        raise _sentence(error) from None
+    assert encode_tables(tables) == case
+    CodesCoder(tables, num_layers=tables.num_layers)
+
+
 def _check_packet(packet: TokenPacket, limits: PacketLimits) -> None:
     assert type(packet.epoch) is int
     assert 0 <= packet.epoch <= MAX_EPOCH_LOW7
@@ -92,7 +125,8 @@ def _check_packet(packet: TokenPacket, limits: PacketLimits) -> None:
     assert packet.num_layers == limits.num_layers
     assert 1 <= packet.num_frames <= limits.max_frames
     assert int(packet.codes.max()) < limits.codebook_size
-    assert decode_packet(encode_packet(packet, codebook_size=limits.codebook_size), limits) == packet
+    payload = encode_packet(packet, codebook_size=limits.codebook_size, coder=limits.coder)
+    assert decode_packet(payload, limits) == packet
 
 
 def _parse_event(case: bytes) -> None:

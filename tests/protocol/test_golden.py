@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import runpy
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from protocol.entropy import CodesCoder, decode_tables, encode_tables
 from protocol.errors import PacketError
 from protocol.event import (
     ClockReport,
@@ -62,6 +64,24 @@ def test_golden_bad_packet_is_refused_for_its_reason(name: str) -> None:
     assert refused.value.reason == INDEX["bad_packets"][name]
 
 
+@pytest.mark.parametrize("name", INDEX["coded_packets"])
+def test_golden_coded_packet_reads_by_the_golden_tables(name: str) -> None:
+    says = INDEX["coded_packets"][name]
+    codes = np.array(says["codes"], np.uint16)
+    expected = TokenPacket(epoch=says["epoch"], first_frame=says["first_frame"], codes=codes)
+    coder = CodesCoder(decode_tables((DATA / "entropy_tables.bin").read_bytes()), num_layers=4)
+    payload = (DATA / name).read_bytes()
+    assert decode_packet(payload, PacketLimits(num_layers=4, codebook_size=16, coder=coder)) == expected
+    assert encode_packet(expected, codebook_size=16, coder=coder) == payload
+
+
+def test_golden_tables_have_the_name_that_a_manifest_would_call_them_by() -> None:
+    data = (DATA / "entropy_tables.bin").read_bytes()
+    tables = decode_tables(data)
+    assert encode_tables(tables) == data
+    assert tables.fingerprint == "c3498c8ecf05a1ab"
+
+
 @pytest.mark.parametrize("name", INDEX["events"])
 def test_golden_event_reads_as_it_says(name: str) -> None:
     says = dict(INDEX["events"][name])
@@ -95,12 +115,15 @@ def test_golden_manifest_reads_as_it_says() -> None:
     )
     assert decode_manifest(payload) == expected
     assert encode_manifest(expected) == payload
+    coded = (DATA / "manifest_entropy.json").read_bytes()
+    assert decode_manifest(coded) == dataclasses.replace(expected, entropy="0f1e2d3c4b5a6978")
+    assert encode_manifest(decode_manifest(coded)) == coded
 
 
 def test_golden_manifest_with_least_and_later_fields_reads() -> None:
     manifest = decode_manifest((DATA / "manifest_minimal.json").read_bytes())
     assert manifest.first_frame == 0
-    assert manifest.key_id is manifest.title is manifest.language is None
+    assert manifest.key_id is manifest.title is manifest.language is manifest.entropy is None
     assert manifest.tiers == (Tier(0, 1),)
 
 

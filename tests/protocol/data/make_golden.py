@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 
 Codes = list[list[int]]  # one list per layer
+# Frames back to the parent and its layer, classes of the parent's codes, rows of bytes.
+Layer = tuple[tuple[int, int] | None, list[int], list[list[int]]]
 
 
 def integer(value: int) -> bytes:
@@ -85,6 +87,104 @@ def valid_packets() -> dict[str, tuple[bytes, dict[str, object]]]:
     return made
 
 
+def entropy_tables() -> tuple[bytes, list[Layer]]:
+    """A file of tables of four layers of 16 codes, and what is in it: by the frame before, by layer 0 of the same
+    frame, by the layer's chances alone, and a layer without a table."""
+    classes = [code % 3 for code in range(16)]
+
+    def row(number: int) -> list[int]:
+        return [130 if (code * 7 + number * 5) % 16 < 2 else 1 + code % 3 for code in range(16)]
+
+    layers: list[Layer] = [
+        ((1, 0), classes, [row(number) for number in range(4)]),
+        ((0, 0), classes, [row(number) for number in range(4, 8)]),
+        (None, [], [row(8)]),
+        (None, [], []),
+    ]
+    data = b"VWE\x1a" + bytes([1, 4]) + struct.pack("<I", 16) + bytes.fromhex("0123456789abcdef" * 4)
+    for parent, of_parent, rows in layers:
+        data += bytes([len(rows), *(parent or (0, 0)), *of_parent])
+        data += b"".join(map(bytes, rows))
+    return data, layers
+
+
+def weight(byte: int) -> int:
+    return byte if byte < 16 else (16 + byte % 16) << (byte // 16 - 1)
+
+
+def coded(codes: Codes, layers: list[Layer]) -> bytes:
+    """In 32 bits, with carries into the bytes that are written already, as a reader in C would have it."""
+    written, low, width = bytearray(), 0, 2**32 - 1
+    for frame in range(len(codes[0])):
+        for layer, (parent, classes, rows) in enumerate(layers):
+            row = rows[0] if rows else [1] * 16
+            if parent is not None and frame >= parent[0]:
+                row = rows[1 + classes[codes[parent[1]][frame - parent[0]]]]
+            code = codes[layer][frame]
+            weights = [weight(byte) for byte in row]
+            step = width // sum(weights)
+            low += step * sum(weights[:code])
+            width = step * weights[code]
+            if low >= 2**32:
+                low -= 2**32
+                carry(written)
+            while width < 2**24:
+                written.append(low >> 24)
+                low = (low << 8) & (2**32 - 1)
+                width <<= 8
+    for left_out in (24, 16):
+        value = -(-low >> left_out)
+        if (value + 1) << left_out <= low + width:
+            break
+    count = (32 - left_out) // 8
+    if value >> (8 * count):
+        carry(written)
+    return bytes(written) + (value & ((1 << 8 * count) - 1)).to_bytes(count, "big")
+
+
+def carry(written: bytearray) -> None:
+    """One more in the last byte; a byte that runs over carries on."""
+    at = len(written) - 1
+    while written[at] == 255:
+        written[at] = 0
+        at -= 1
+    written[at] += 1
+
+
+def likely(frames: int, layers: list[Layer], surprise_every: int) -> Codes:
+    """Codes of great weight, but for a few."""
+    codes: Codes = [[] for _ in layers]
+    for frame in range(frames):
+        for layer, (parent, classes, rows) in enumerate(layers):
+            row = rows[0] if rows else [1] * 16
+            if parent is not None and frame >= parent[0]:
+                row = rows[1 + classes[codes[parent[1]][frame - parent[0]]]]
+            heavy = [code for code in range(16) if row[code] == max(row)]
+            number = frame * len(layers) + layer
+            codes[layer].append(number % 16 if number % surprise_every == 0 else heavy[number % len(heavy)])
+    return codes
+
+
+def coded_packets() -> dict[str, tuple[bytes, dict[str, object]]]:
+    """File name to payload and to what it says, by the tables above; the last is packed, being no shorter coded."""
+    _, layers = entropy_tables()
+    made: dict[str, tuple[bytes, dict[str, object]]] = {}
+    for name, codes in {
+        "one_frame": likely(1, layers, 100),
+        "five_frames": likely(5, layers, 7),
+        "twenty_five_frames": likely(25, layers, 11),
+        "packed": made_up(4, 5, 16),
+    }.items():
+        string = bit_string(codes, 4)
+        shorter = coded(codes, layers)
+        if (name == "packed") != (len(shorter) >= len(string)):
+            raise ValueError(f"{name}: {len(shorter)} bytes coded, {len(string)} packed")
+        data = min(string, shorter, key=len)
+        payload = array(integer(5), integer(1000), integer(len(codes[0])), binary(data))
+        made[f"coded_{name}.bin"] = payload, {"epoch": 5, "first_frame": 1000, "codes": codes}
+    return made
+
+
 def invalid_packets() -> dict[str, tuple[bytes, str]]:
     """File name to payload and to the reason it is refused for, by a receiver of one layer of 2048 codes."""
     e, f, n, codes = integer(5), integer(1000), integer(1), binary(bit_string([[2047]], 11))
@@ -153,15 +253,20 @@ def events() -> dict[str, tuple[bytes, dict[str, object]]]:
 
 def files() -> dict[str, bytes]:
     """Every file of this directory that is made here, by name."""
-    packets, bad, said = valid_packets(), invalid_packets(), events()
+    packets, bad, said, by_tables = valid_packets(), invalid_packets(), events(), coded_packets()
     index = {
         "packets": {name: says for name, (_, says) in packets.items()},
         "bad_packets": {name: reason for name, (_, reason) in bad.items()},
         "events": {name: says for name, (_, says) in said.items()},
+        "coded_packets": {name: says for name, (_, says) in by_tables.items()},
     }
-    made = {name: payload for name, (payload, _) in (*packets.items(), *bad.items(), *said.items())}
+    made = {name: payload for name, (payload, _) in (*packets.items(), *bad.items(), *said.items(), *by_tables.items())}
+    made["entropy_tables.bin"] = entropy_tables()[0]
     made["index.json"] = (json.dumps(index, separators=(",", ":")).replace('"packet_', '\n"packet_') + "\n").encode()
     made["manifest.json"] = MANIFEST
+    made["manifest_entropy.json"] = MANIFEST.replace(
+        b'"language":"fr"', b'"language":"fr","entropy":"0f1e2d3c4b5a6978"'
+    )
     made["manifest_minimal.json"] = MANIFEST_MINIMAL
     made["status.json"] = STATUS
     return made

@@ -14,6 +14,7 @@ import torch
 from codec.errors import CodecError
 from codec.hub import is_repository
 from codec.models.factory import load_torch_codec
+from export.entropy import cli as tables
 from export.errors import ExportError
 from export.fidelity import FidelityReport
 from export.parity import ParityReport
@@ -28,7 +29,9 @@ EXAMPLE = """example:
   codec-export both --codec qwen3-12hz --model Qwen/Qwen3-TTS-Tokenizer-12Hz -o exported
 
   codec-export decoder --precision int8 --reduced-range -o exported
-  edge-player run --stream lobby --out speaker --model exported/decoder.int8-reduced.onnx"""
+  edge-player run --stream lobby --out speaker --model exported/decoder.int8-reduced.onnx
+
+  codec-export tables --help   entropy tables, learned from token files"""
 
 WORTHWHILE_GAIN = 0.1
 """Share of the time that a graph for one number of frames has to save."""
@@ -74,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Export; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["tables"]:
+        return tables.main(words[1:])
+    arguments = _parser().parse_args(words)
     # The exporters' own notes fill pages ("Skipping constant folding for node …"): ours alone are for our users.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("export").setLevel(logging.INFO)

@@ -1,0 +1,1 @@
+"""Entropy tables, learned from token files: `codec-export tables`. Needs numpy only."""

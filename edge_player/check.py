@@ -10,10 +10,12 @@ import numpy as np
 from codec.spec import CodecSpec
 from edge_player.config import PlayerConfig
 from edge_player.errors import SinkError
-from edge_player.render.decoder import FASTER, OnnxFrameDecoder, check_identity
+from edge_player.intake.epoch_plan import check_playable
+from edge_player.render.decoder import FASTER, OnnxFrameDecoder
 from edge_player.render.volume import Volume
 from edge_player.sinks import open_sink
 from edge_player.tone import TONE_HZ, TONE_S, make_tone, play_through
+from protocol.entropy import EntropyTables
 from protocol.errors import ManifestError
 from protocol.manifest import decode_manifest
 from protocol.service import (
@@ -46,11 +48,12 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
     """
     report = CheckReport()
     spec: CodecSpec | None = None
+    tables: EntropyTables | None = None
     options = config.decoder
     report.add("engine", engine_finding)
 
     def decoder() -> Finding:
-        nonlocal spec
+        nonlocal spec, tables
         with OnnxFrameDecoder(
             codec=options.codec,
             model=options.model,
@@ -58,7 +61,7 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
             threads=options.threads,
             frames_per_step=options.frames_per_step,
         ) as loaded:
-            spec, frames = loaded.spec, options.frames_per_step
+            spec, tables, frames = loaded.spec, loaded.tables, options.frames_per_step
             codes = np.zeros((spec.num_layers, frames), dtype=np.int64)
             durations.extend(step / frames for step in time_frames(lambda: loaded.decode(codes)))
             return _decoder_finding(loaded)
@@ -71,13 +74,14 @@ def check_player(config: PlayerConfig, *, tone: bool = False) -> CheckReport:
     report.add("sink", lambda: _sink(config, rate_hz, tone=tone))
     if report.add("broker", lambda: broker_finding(config.broker)):
         report.add("permissions", lambda: _permissions(config))
-        report.add("stream", lambda: _stream(config, spec))
+        report.add("stream", lambda: _stream(config, spec, tables))
     return report
 
 
 def _decoder_finding(decoder: OnnxFrameDecoder) -> Finding:
     spec = decoder.spec
-    return Finding(f"{spec.name}, weights {spec.weights_sha256[:12]}…, on {decoder.active_provider}")
+    tables = "no entropy tables" if decoder.tables is None else f"entropy tables {decoder.tables.fingerprint}"
+    return Finding(f"{spec.name}, weights {spec.weights_sha256[:12]}…, {tables}, on {decoder.active_provider}")
 
 
 def _sink(config: PlayerConfig, rate_hz: int, *, tone: bool) -> Finding:
@@ -140,7 +144,7 @@ def _permissions(config: PlayerConfig) -> Finding:
     )
 
 
-def _stream(config: PlayerConfig, spec: CodecSpec | None) -> Finding:
+def _stream(config: PlayerConfig, spec: CodecSpec | None, tables: EntropyTables | None) -> Finding:
     """Is the stream there, and is it one that this decoder plays? Raises ModelMismatchError (76)."""
     name = config.stream.name
     payload = retained_message(config.broker, Topics(config.stream.base).manifest(name), wait_s=MANIFEST_S)
@@ -157,5 +161,5 @@ def _stream(config: PlayerConfig, spec: CodecSpec | None) -> Finding:
             f"the manifest of {name} cannot be read: {error}", "warning", "update this player, or its gateway"
         )
     if spec is not None:
-        check_identity(spec, manifest.codec)
+        check_playable(manifest, spec, tables)
     return Finding(f"{name} from {manifest.gateway_id}, {manifest.codec.name}: this player has its decoder")

@@ -121,6 +121,7 @@ class Player:
             on_state=self._on_state,
             on_packet=self._wire.mark,
             witness=self._link_watch,
+            tables=decoder.tables,
         )
         self._worker = PlayerWorker(
             self._inbox,

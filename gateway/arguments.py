@@ -130,6 +130,12 @@ def _add_stream(group: argparse._ArgumentGroup) -> None:
         metavar="TIME",
         help="announce the stream so long before its audio: 3s",
     )
+    add(
+        "--entropy",
+        dest="stream.entropy",
+        choices=("auto", "on", "off"),
+        help="code packets by the codec's tables (default: auto, where packets are long enough for it to pay)",
+    )
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:

@@ -103,7 +103,8 @@ class StreamConfig:
 
     base: first part of every topic. name: id of the stream. link: lan, wan or narrow; sets what is not set here.
     frames_per_packet: 1 to 25. qos: 0 or 1. layers: send the first so many layers only. start_delay_s: announce the
-    stream so long before its first sample, for players to be there in time.
+    stream so long before its first sample, for players to be there in time. entropy: code the packets by the codec's
+    tables, which players must have too; auto: where there are tables and packets are long enough for it to pay.
     """
 
     name: str = "lobby"
@@ -115,6 +116,7 @@ class StreamConfig:
     qos: int | None = None
     layers: int | None = None
     start_delay_s: float = 0.0
+    entropy: Literal["auto", "on", "off"] = "auto"
 
     def __post_init__(self) -> None:
         check_id(self.name)

@@ -20,6 +20,7 @@ from gateway.publisher import Publisher
 from gateway.sources import AudioSource
 from gateway.stall import StallWatch
 from gateway.stream_writer import StreamWriter
+from protocol.entropy import CodesCoder, EntropyTables
 from protocol.epoch import epoch_low7, new_epoch
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
@@ -46,6 +47,7 @@ class Pipeline:
     Stop, whatever the reason: worker ended, last packet, stop event, manifest taken away, outbox flushed, presence
     offline, connection closed, source closed.
 
+    tables: what the stream's codes are entropy-coded by; None: they are packed.
     stop: set it from anywhere to end cleanly. clock: seconds, monotonic. utc: seconds since 1970.
     """
 
@@ -56,10 +58,12 @@ class Pipeline:
         source: AudioSource,
         *,
         stop: threading.Event,
+        tables: EntropyTables | None = None,
         clock: Callable[[], float] = time.monotonic,
         utc: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
+        self._entropy = None if tables is None else tables.fingerprint
         self._source = source
         self._stop = stop
         self._clock = clock
@@ -96,6 +100,7 @@ class Pipeline:
             topic=self._topics.tokens(config.stream.name, 0),
             qos=self._profile.qos,
             codebook_size=self._spec.codebook_size,
+            coder=None if tables is None else CodesCoder(tables, num_layers=self._layers),
         )
         self._writer = StreamWriter(self._packetizer, self._publisher, self._announcer, live=source.live)
         self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
@@ -154,6 +159,7 @@ class Pipeline:
             "frames_per_packet": self._profile.frames_per_packet,
             "layers": self._layers,
             "qos": self._profile.qos,
+            "entropy": self._entropy or "off",
             "frames_encoded": metrics.frames_encoded,
             "frames_published": transport.weight_published,
             "frames_dropped": transport.weight_dropped,
@@ -163,6 +169,7 @@ class Pipeline:
             "packets_published": transport.messages_published,
             "packets_dropped": transport.messages_dropped,
             "payload_bytes": self._publisher.payload_bytes,
+            "entropy_bytes_saved": self._publisher.bytes_saved,
             "input_overflows": self._source.overflows,
             **self._source.counters,
             "source_stalls": self.watch.stalls,
@@ -309,4 +316,5 @@ class Pipeline:
             playout_delay_ms=self._profile.playout_delay_ms,
             title=self._config.stream.title,
             language=self._config.stream.language,
+            entropy=self._entropy,
         )

@@ -13,6 +13,7 @@ from codec.load import device_of
 from codec.session import Encoder
 from gateway.conditioning import LevelTracker
 from gateway.config import CodecConfig, GatewayConfig
+from gateway.entropy import choose_tables
 from gateway.errors import SourceError
 from gateway.meter import LevelMeter
 from gateway.pipeline import Pipeline
@@ -59,6 +60,7 @@ def run_gateway(config: GatewayConfig, *, stop: threading.Event) -> Stats:
         )
     encoder = open_encoder(config.codec)
     logger.info("encoder of %s on %s", encoder.spec.name, device_of(encoder))
+    tables = choose_tables(config, encoder.spec)
     source = select_source(
         config.source,
         sample_rate=encoder.spec.sample_rate,
@@ -68,7 +70,7 @@ def run_gateway(config: GatewayConfig, *, stop: threading.Event) -> Stats:
     )
     level = LevelTracker()
     source = ConditionedSource(source, config.conditioning, sample_rate=encoder.spec.sample_rate, level=level)
-    pipeline = Pipeline(config, encoder, source, stop=stop)
+    pipeline = Pipeline(config, encoder, source, stop=stop, tables=tables)
     meter = LevelMeter(level) if config.run.meter and watched_terminal() else contextlib.nullcontext()
     with stats_at_the_end(config.run.stats_file, pipeline.stats), meter:
         # Told to stop while the encoder was loaded: not even the source is opened, which may be a device that is slow.

@@ -12,14 +12,25 @@ from edge_player.errors import ModelMismatchError
 from edge_player.intake.receiver_values import ReceiverConfig
 from edge_player.intake.tiers import TierMap
 from edge_player.render.decoder import check_identity
+from protocol.entropy import TABLES_NAME, EntropyTables
 from protocol.manifest import StreamManifest
 
 logger = logging.getLogger(__name__)
 
 
-def check_playable(manifest: StreamManifest, spec: CodecSpec) -> None:
-    """Raises ModelMismatchError where a decoder of `spec` cannot play this stream."""
+def check_playable(manifest: StreamManifest, spec: CodecSpec, tables: EntropyTables | None) -> None:
+    """Raises ModelMismatchError where a decoder of `spec` with these entropy tables cannot play this stream."""
     check_identity(spec, manifest.codec)
+    got = None if tables is None else tables.fingerprint
+    if manifest.entropy is not None and manifest.entropy != got:
+        mine = f"has no tables of {spec.name}" if got is None else f"has {got}"
+        raise ModelMismatchError(
+            f"The stream {manifest.stream} is entropy-coded by the tables {manifest.entropy}, this player {mine}: put "
+            f"the gateway's {TABLES_NAME} beside the decoder, or start the gateway with --entropy off",
+            field="entropy",
+            expected=manifest.entropy,
+            got=got,
+        )
     if manifest.key_id is not None:
         raise ModelMismatchError(
             f"The stream {manifest.stream} is sealed with the key {manifest.key_id}: this player has no keys",

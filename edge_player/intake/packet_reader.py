@@ -10,6 +10,7 @@ from edge_player.intake.episode import Episode
 from edge_player.intake.flood_gate import FloodGate
 from edge_player.intake.inbox import InboxMessage
 from edge_player.intake.receiver_values import ReceiverStats
+from protocol.entropy import EntropyTables
 from protocol.epoch import epoch_low7
 from protocol.errors import PacketError
 from protocol.limits import MAX_RATE_FACTOR
@@ -34,11 +35,12 @@ class ReadPacket:
 class PacketReader:
     """Reads packets by the rules of their epoch: the newest one, or the one before, whose tail still comes.
 
-    Owned by the player worker. Counts in the stats it is given; never raises on what came.
+    tables: the decoder's, for streams that are entropy-coded. Owned by the player worker. Counts in the stats it is
+    given; never raises on what came.
     """
 
-    def __init__(self, stream: str, stats: ReceiverStats) -> None:
-        self._stream, self._stats = stream, stats
+    def __init__(self, stream: str, stats: ReceiverStats, tables: EntropyTables | None = None) -> None:
+        self._stream, self._stats, self._tables = stream, stats, tables
         self._gate = FloodGate()
         self._flood, self._bad = Episode(), Episode()
         self._epochs: deque[tuple[int, tuple[PacketLimits, ...]]] = deque(maxlen=2)  # the newest first
@@ -46,7 +48,7 @@ class PacketReader:
 
     def open(self, manifest: StreamManifest, *, packets_per_s: float, at: float) -> list[ReadPacket]:
         """A new epoch was announced at `at` (seconds), of that usual rate. Returns what came before its manifest."""
-        limits = tuple(manifest.packet_limits(tier) for tier in range(len(manifest.tiers)))
+        limits = tuple(manifest.packet_limits(tier, self._tables) for tier in range(len(manifest.tiers)))
         self._epochs.appendleft((epoch_low7(manifest.epoch), limits))
         self._gate.expect(packets_per_s, at)
         waited = [self._decode(message) for message in self._early]

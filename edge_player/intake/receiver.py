@@ -16,6 +16,7 @@ from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.packet_reader import PacketReader, ReadPacket
 from edge_player.intake.receiver_values import ReceiverConfig, ReceiverStats, StreamState
 from edge_player.intake.succession import Succession
+from protocol.entropy import EntropyTables
 from protocol.errors import Fault, ManifestError, MessageError
 from protocol.event import (
     ClockReport,
@@ -56,7 +57,8 @@ class Receiver:
     """Owned by the player worker. `follow(tiers, gateway_id)` is asked to subscribe to what a manifest names.
 
     `on_state` is told of every change; `on_packet(received_at)` of every token packet until
-    the stream says that it is over; `witness` of what an eye on the link has to know.
+    the stream says that it is over; `witness` of what an eye on the link has to know. `tables`: the decoder's, for
+    streams that are entropy-coded.
     """
 
     def __init__(
@@ -69,10 +71,12 @@ class Receiver:
         on_state: Callable[[StreamState], None],
         on_packet: Callable[[float], None] = lambda received_at: None,
         witness: Witness | None = None,
+        tables: EntropyTables | None = None,
     ) -> None:
         self.stats = ReceiverStats()
         self._config = config
         self._spec = spec
+        self._tables = tables
         self._timeline = timeline
         self._follow = follow
         self._on_state = on_state
@@ -80,7 +84,7 @@ class Receiver:
         self._witness = witness
         self._state = StreamState("waiting", "no manifest yet")
         self._succession = Succession()
-        self._reader = PacketReader(config.stream, self.stats)
+        self._reader = PacketReader(config.stream, self.stats, tables)
         self._bad_manifests = Episode()
         self._gateway: tuple[str, StatusMessage | None] | None = None
         self.over = False
@@ -166,7 +170,7 @@ class Receiver:
 
     def _open(self, manifest: StreamManifest, at: float) -> None:
         try:
-            check_playable(manifest, self._spec)
+            check_playable(manifest, self._spec, self._tables)
         except PlayerError as error:
             self.stats.manifests_refused += 1
             self._set_state(StreamState("refused", str(error), manifest.epoch, error))

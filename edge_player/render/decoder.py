@@ -13,8 +13,10 @@ from typing import Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.packaged import packaged_folder
 from codec.spec import CodecSpec
 from edge_player.errors import ModelMismatchError
+from protocol.entropy import EntropyTables, find_tables
 from protocol.manifest import CodecIdentity
 from protocol.service import PaceWatch
 
@@ -88,6 +90,8 @@ class OnnxFrameDecoder:
         name = codec if model is None else None
         self._decoder = load_onnx_decoder(name, model=model, provider=provider, threads=threads)
         require_open_graph(self._decoder.model.fixed_frames, self._decoder.model.path)
+        self.tables = self._find_tables(model)
+        """What entropy-coded streams of this decoder are read by; None where it came without."""
         self._session = self._decoder.session()
         self._clock = clock
         self.frames_per_step = frames_per_step
@@ -160,6 +164,17 @@ class OnnxFrameDecoder:
     def reset(self) -> None:
         """Start afresh with the next frame."""
         self._session.reset()
+
+    def _find_tables(self, model: Path | None) -> EntropyTables | None:
+        """Beside `model` first: what was learned for it there goes before what the package has for its weights."""
+        beside = [] if model is None else [model if model.is_dir() else model.parent]
+        spec = self.spec
+        return find_tables(
+            [*beside, packaged_folder(spec.name)],
+            weights_sha256=spec.weights_sha256,
+            num_layers=spec.num_layers,
+            codebook_size=spec.codebook_size,
+        )
 
     def _time_step(self, frames: int) -> float:
         self._session.warm_up(frames)

@@ -149,6 +149,7 @@ def whole_decoder(decoder: FrameDecoder) -> OnnxFrameDecoder:
     for name, value in (
         ("active_provider", "cpu"), ("requested_provider", "cpu"), ("real_time_factor", 0.0), ("nonfinite_frames", 0),
         ("frames_per_step", 1), ("step_s", lambda frames: 0.0), ("pace", PaceWatch(lambda: "decoding", remedy="")),
+        ("tables", None),
     ):  # fmt: skip
         setattr(decoder, name, value)
     return cast(OnnxFrameDecoder, decoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_every_part_is_tried_though_one_fails(config: PlayerConfig) -> None:
     found = findings(replace(config, decoder=DecoderConfig()))
     assert list(found) == ["engine", "decoder", "speed", "sink", "broker"]
     assert found["decoder"].detail.startswith("nano-1, weights ")
+    assert re.search(r"entropy tables [0-9a-f]{16}, on cpu", found["decoder"].detail)
     assert found["speed"].figures["frame_ms_p95"]
     assert (found["broker"].verdict, found["broker"].exit_code) == ("failed", 69)
 

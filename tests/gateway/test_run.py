@@ -23,7 +23,9 @@ class ListeningPipeline:
 
     heard: list[Any]
 
-    def __init__(self, config: GatewayConfig, encoder: Any, source: Any, *, stop: threading.Event) -> None:
+    def __init__(
+        self, config: GatewayConfig, encoder: Any, source: Any, *, stop: threading.Event, tables: object
+    ) -> None:
         self._source = source
         self._stop = stop
 

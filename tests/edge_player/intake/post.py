@@ -9,6 +9,7 @@ from edge_player.buffer.timeline import Timeline
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
+from protocol.entropy import EntropyTables
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.status import State, StatusMessage, encode_status
@@ -17,7 +18,7 @@ from protocol.status import State, StatusMessage, encode_status
 class Post:
     """A receiver and the postman who brings it messages."""
 
-    def __init__(self, spec: CodecSpec, **config: int) -> None:
+    def __init__(self, spec: CodecSpec, *, tables: EntropyTables | None = None, **config: int) -> None:
         self.timeline = Timeline()
         self.states: list[StreamState] = []
         self.followed: list[tuple[tuple[int, ...], str]] = []
@@ -29,6 +30,7 @@ class Post:
             follow=self._follow,
             on_state=self.states.append,
             on_packet=self.marks.append,
+            tables=tables,
         )
 
     def _follow(self, tiers: Iterable[int], gateway_id: str) -> None:

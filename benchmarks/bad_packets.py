@@ -1,7 +1,7 @@
 """What packets of garbage cost a player, and how much of its processor they can take behind the flood gate.
 
-The player's own receiver takes them, with two epochs known, so that a payload may be read twice. Processor time, so
-that neighbours do not count.
+The player's own receiver takes them, with two epochs known, both entropy-coded, so that a payload may be read twice.
+Processor time, so that neighbours do not count.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import msgpack
 import numpy as np
 
 from benchmarks.harness import Cell, describe_machine, parse_options, pin_to_core, report
+from codec.packaged import PACKAGED_VERSIONS, packaged_folder
 from codec.spec import CodecSpec
 from edge_player.buffer.timeline import Timeline
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig
+from protocol.entropy import TABLES_NAME, decode_tables
 from protocol.limits import MAX_RATE_FACTOR, MAX_TIERS
 from protocol.manifest import CodecIdentity, StreamManifest, Tier, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
@@ -28,6 +30,7 @@ EPOCH = 0x1234_5678_9ABC_DE05
 STREAM_RATE = 12.5
 """Packets a second of the fastest stream there is, one frame each."""
 FLOOD_RATE = 1000.0
+TABLES = decode_tables(packaged_folder(PACKAGED_VERSIONS["nano"]).joinpath(TABLES_NAME).read_bytes())
 CASES = 1000
 
 
@@ -67,6 +70,7 @@ def _payloads() -> dict[str, list[bytes]]:
         "nested arrays of 2048 bytes": [b"\xdc\x00\x10" * 680],
         "nesting of 2048 bytes": [b"\x91" * 2048],
         "fields that are no integers": [msgpack.packb([1, 2, True, b"\x00" * 22])],
+        "25 frames, coded noise": [msgpack.packb([5, 10, 25, generator.bytes(540)]) for _ in range(CASES)],
         "25 frames of an unknown epoch": [
             encode_packet(TokenPacket(99, 10, np.zeros((16, 25), dtype=np.uint16)), codebook_size=2048)
         ],
@@ -80,6 +84,7 @@ def _receiver() -> Receiver:
         Timeline(),
         follow=lambda tiers, gateway: None,
         on_state=lambda state: None,
+        tables=TABLES,
     )
     identity = CodecIdentity(
         name=SPEC.name,
@@ -101,6 +106,7 @@ def _receiver() -> Receiver:
         qos=0,
         playout_delay_ms=160,
         first_frame=0,
+        entropy=TABLES.fingerprint,
     )
     for told in (manifest, replace(manifest, epoch=EPOCH, started_at_ms=2_000_000)):
         receiver.handle(InboxMessage(InboxKind.MANIFEST, encode_manifest(told), 0.0, retained=True))

@@ -22,6 +22,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     _add_sink(parser.add_argument_group("sound"))
     _add_decoder(parser.add_argument_group("decoder"))
     add_broker_arguments(parser)
+    _add_link(parser.add_argument_group("link"))
     _add_ends(add_process_arguments(parser, whose="player", waits_for="broker, stream and sound card"))
     add_common_arguments(parser)
 
@@ -95,6 +96,16 @@ def _add_decoder(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="N",
         help="decode so many frames at once where they came in time (default: 1): less work, the same delay",
+    )
+
+
+def _add_link(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--connections",
+        dest="link.connections",
+        type=int,
+        metavar="N",
+        help="hear the stream over so many connections at once, 1 to 3 (default: 1): for links that lose packets",
     )
 
 

@@ -23,6 +23,14 @@ MAX_OFFSET_MS = 2000
 
 MAX_CARD_CHANNELS = 64
 
+MAX_CONNECTIONS = 3
+"""Each one costs the stream's bytes once more."""
+
+SPARE_SUFFIX_BYTES = 2
+"""Of a client id, for the number of the connection: `_2`. No id of ours holds a `_`, so no other device has it."""
+
+MAX_CLIENT_ID_BYTES = 64
+
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
@@ -37,6 +45,17 @@ class StreamConfig:
         Topics(self.base)
         if self.layers is not None and not 1 <= self.layers <= 64:
             raise ValueError(f"stream.layers is {self.layers}, expected 1 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """How the stream comes here. connections: to hear it over at once; of each packet the first copy is played."""
+
+    connections: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.connections <= MAX_CONNECTIONS:
+            raise ValueError(f"link.connections is {self.connections}, expected 1 to {MAX_CONNECTIONS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +187,20 @@ class PlayerConfig:
     """Everything `edge-player run` needs."""
 
     broker: BrokerConfig = field(default_factory=BrokerConfig)
+    link: LinkConfig = field(default_factory=LinkConfig)
     stream: StreamConfig = field(default_factory=StreamConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     playout: PlayoutConfig = field(default_factory=PlayoutConfig)
     sink: SinkConfig = field(default_factory=SinkConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        longest, length = MAX_CLIENT_ID_BYTES - SPARE_SUFFIX_BYTES, len((self.broker.client_id or "").encode())
+        if self.link.connections > 1 and length > longest:
+            raise ValueError(
+                f"broker.client_id has {length} bytes, expected {longest} at most where link.connections is more than "
+                "1: each further connection logs in with it and _2 or _3 behind it"
+            )
 
     @property
     def adapts(self) -> bool:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from edge_player.buffer.timeline import Timeline
 from edge_player.config import RECEIVE_MAXIMUM, PlayerConfig
 from edge_player.errors import NoStreamError, PlayerError, SinkError
+from edge_player.intake.first_copy import FirstCopy
 from edge_player.intake.inbox import Inbox
 from edge_player.intake.link_watch import LinkWatch
+from edge_player.intake.links import Links, spare_config
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from edge_player.intake.subscriber import Subscriber
@@ -46,8 +48,9 @@ _FLUSH_S = 2.0
 class Player:
     """One stream, one decoder, one sink. Not reusable.
 
-    Start: sink, worker, broker, subscriptions, presence. Stop, whatever the reason: sink closed, worker ended,
-    presence offline, connection closed. The caller owns `decoder` and closes it afterwards.
+    Start: sink, worker, broker, subscriptions, presence; spares once a stream is known. Stop, whatever the reason: sink
+    closed, worker ended, spares closed, presence offline, connection closed. The caller owns `decoder` and closes it
+    afterwards.
 
     stop: set it from anywhere to end cleanly. started_at: when the process started, by `clock`, for first_sound_ms.
     clock: seconds, monotonic. utc: seconds since 1970, for latency only.
@@ -74,11 +77,15 @@ class Player:
         topics = Topics(config.stream.base)
         self._presence = Presence("edge", self._id, topics.edge_status(self._id), session=time.time_ns())
         self._metrics_topic = topics.edge_metrics(self._id)
-        self.connection = self._make_connection()
+        self._links = self._make_links()
+        self.connection = self._links.first
         self._inbox = Inbox()
-        self._subscriber = Subscriber(self.connection, topics, config.stream.name, self._inbox)
-        self._wire = WireWindow(self.connection.wire)
-        self._link_watch = LinkWatch(self.connection, stream=config.stream.name)
+        self._copies = FirstCopy(config.link.connections)
+        self._subscriber = Subscriber(
+            self.connection, topics, config.stream.name, self._inbox, spares=self._links.spares
+        )
+        self._wire = WireWindow(self._links.wire)
+        self._link_watch = LinkWatch(self._links, stream=config.stream.name)
         frames_per_step = decoder.frames_per_step
         longest_step_s = MAX_FRAMES_PER_PACKET * decoder.spec.frame_duration_s
         capacity = Playout.ring_capacity(
@@ -128,14 +135,16 @@ class Player:
             self._receiver,
             self._playout,
             clock=clock,
+            admit=self._copies.admit,
             look=lambda now: self._link_watch.look(now, expects_packets=self._receiver.expects_packets),
         )
         self._parts = PlayerParts(
             id=self._id,
             stream=config.stream.name,
             started_at=began_at,
-            connection=self.connection,
+            links=self._links,
             inbox=self._inbox,
+            copies=self._copies,
             receiver=self._receiver,
             timeline=self._timeline,
             playout=self._playout,
@@ -147,7 +156,7 @@ class Player:
         self._closing_failure: Exception | None = None
         self._liveness = LivenessWatch(
             (
-                WatchedPart("network thread", lambda: self.connection.turns, lambda: self.connection.failure),
+                *self._links.parts(),
                 WatchedPart("player worker", lambda: self._worker.turns),
                 *sink.parts,
             ),
@@ -178,14 +187,16 @@ class Player:
         """Every counter, flat. `frames_due = played + concealed + skipped + comfort` once the player has ended."""
         return self._parts.stats()
 
-    def _make_connection(self) -> Connection:
+    def _make_links(self) -> Links:
         broker = self._config.broker
         broker = dataclasses.replace(
             broker,
             client_id=broker.client_id or f"vw-edge-{self._id}",
             receive_maximum=broker.receive_maximum or RECEIVE_MAXIMUM,
         )
-        return Connection(broker, will=self._presence.will(), offline=self._presence.offline(), clock=self._clock)
+        first = Connection(broker, will=self._presence.will(), offline=self._presence.offline(), clock=self._clock)
+        numbers = range(2, self._config.link.connections + 1)
+        return Links(first, [Connection(spare_config(broker, number), clock=self._clock) for number in numbers])
 
     def _start_sink(self) -> None:
         told = ""
@@ -223,6 +234,7 @@ class Player:
         gone_at: float | None = None
         while not self._stop.wait(_TICK_S):
             now = self._clock()
+            self._look_after_spares()
             self._raise_failures(now - began_at)
             if limit_s is not None and now - began_at >= limit_s:
                 return
@@ -236,6 +248,15 @@ class Player:
             if now - logged_at >= _LOG_EVERY_S:
                 logged_at = now
                 logger.info("stream %s: %s", self._config.stream.name, self._summary())
+
+    def _look_after_spares(self) -> None:
+        """Comes before the look at what the first was refused: a spare may be to blame for that, and is given up then.
+
+        None starts before a stream is known, so that it cannot be in the way of finding one.
+        """
+        if self._timeline.newest_epoch is not None:
+            self._links.start_spares()
+        self._links.look()
 
     def _look_after_ourselves(self) -> None:
         """Raise what ended one of our threads, or PartFailedError where one of them hangs."""
@@ -291,6 +312,7 @@ class Player:
             self._closing_failure = self._sink.failure
         if not self._worker.stop():
             logger.error("the player worker does not end; leaving it behind")
+        self._links.stop_spares()
         self.connection.flush(_FLUSH_S if self._receiver.state.state == "refused" else 0.0)
         self.connection.stop()
         logger.info("stream %s ended: %s", self._config.stream.name, self._summary())

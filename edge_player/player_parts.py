@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_player.buffer.timeline import Timeline
+from edge_player.intake.first_copy import FirstCopy
 from edge_player.intake.inbox import Inbox
 from edge_player.intake.link_watch import LinkWatch
+from edge_player.intake.links import Links
 from edge_player.intake.receiver import Receiver
 from edge_player.metrics import WireWindow, memory_stats
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.render.playout import Playout
 from edge_player.sinks import AudioSink
 from protocol.service import Stats, counters_snapshot
-from protocol.transport import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class PlayerParts:
     id: str
     stream: str
     started_at: float
-    connection: Connection
+    links: Links
     inbox: Inbox
+    copies: FirstCopy
     receiver: Receiver
     timeline: Timeline
     playout: Playout
@@ -42,7 +44,6 @@ class PlayerParts:
             buffer[ours] = buffer.pop(name)
         latency = playout.latency_ms.snapshot()
         first_sound = playout.first_sound_at
-        transport = self.connection.stats()
         return {
             "id": self.id,
             "stream": self.stream,
@@ -79,16 +80,10 @@ class PlayerParts:
             "latency_ms_max": round(latency.maximum, 2) if latency.count else 0.0,
             "first_sound_ms": -1 if first_sound is None else round((first_sound - self.started_at) * 1000.0, 1),
             **self.sink.counters,
-            "connects": transport.connects,
-            "disconnects": transport.disconnects,
+            **self.links.stats(),
+            **counters_snapshot(self.copies.stats),
             **counters_snapshot(self.link_watch.stats),
             "lag_ms": round(1000.0 * self.link_watch.lag_s),
-            "messages_unmatched": transport.messages_unmatched,
-            "messages_oversize": transport.messages_oversize,
-            "subscriptions_refused": transport.subscriptions_refused,
-            "publishes_refused": transport.publishes_refused,
-            "handler_errors": transport.handler_errors,
-            "callback_errors": transport.callback_errors,
             **self.wire.stats(),
             **memory_stats(),
         }

@@ -25,13 +25,16 @@ class InboxKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """A payload as it came, when (seconds, the player's clock), and for tokens on which tier."""
+    """A payload as it came, when (seconds, the player's clock), for tokens on which tier, and over which connection:
+    0 is the first one.
+    """
 
     kind: InboxKind
     payload: bytes
     received_at: float
     tier: int = 0
     retained: bool = False
+    connection: int = 0
 
 
 class Inbox:

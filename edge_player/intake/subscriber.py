@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from edge_player.intake.inbox import Inbox, InboxKind, InboxMessage
@@ -20,10 +20,19 @@ class Subscriber:
     """Subscribes to one stream. Tiers and the gateway's status join once a manifest says which.
 
     Always at QoS 1: the broker delivers at the lower of this and the publisher's, so live audio at QoS 0 stays there.
+    Spares get the token topics only: an event that came twice would be counted, and acted upon, twice.
     """
 
-    def __init__(self, connection: SubscribingConnection, topics: Topics, stream: str, inbox: Inbox) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: SubscribingConnection,
+        topics: Topics,
+        stream: str,
+        inbox: Inbox,
+        *,
+        spares: Sequence[SubscribingConnection] = (),
+    ) -> None:
+        self._connections = (connection, *spares)
         self._topics = topics
         self._stream = stream
         self._inbox = inbox
@@ -50,8 +59,13 @@ class Subscriber:
         if topic in self._known:
             return
         self._known.add(topic)
+        for number, connection in enumerate(self._connections if kind is InboxKind.TOKENS else self._connections[:1]):
+            connection.subscribe(topic, 1, self._enqueuer(kind, tier, number))
 
+    def _enqueuer(self, kind: InboxKind, tier: int, connection: int) -> Callable[[Message], None]:
         def enqueue(message: Message) -> None:
-            self._inbox.put(InboxMessage(kind, message.payload, message.received_at, tier, message.retained))
+            self._inbox.put(
+                InboxMessage(kind, message.payload, message.received_at, tier, message.retained, connection)
+            )
 
-        self._connection.subscribe(topic, 1, enqueue)
+        return enqueue

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge_player.intake.inbox import Inbox
+from edge_player.intake.inbox import Inbox, InboxMessage
 from edge_player.intake.receiver import Receiver
 from edge_player.render.playout import Playout
 
@@ -32,13 +32,17 @@ class PlayerWorker:
         playout: Playout,
         *,
         clock: Callable[[], float] = time.monotonic,
+        admit: Callable[[InboxMessage], bool] = lambda message: True,
         look: Callable[[float], None] = lambda now: None,
     ) -> None:
-        """`look(now)` is called once a turn, after the messages of that turn."""
+        """`admit(message)`: whether the receiver gets it. `look(now)` is called once a turn, after the messages of that
+        turn.
+        """
         self._inbox = inbox
         self._receiver = receiver
         self._playout = playout
         self._clock = clock
+        self._admit = admit
         self._look = look
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
@@ -61,7 +65,8 @@ class PlayerWorker:
     def turn(self, timeout_s: float) -> float:
         """One round: wait up to `timeout_s` for messages, handle them, fill the ring. Returns how long to wait next."""
         for message in self._inbox.take(timeout_s):
-            self._receiver.handle(message)
+            if self._admit(message):
+                self._receiver.handle(message)
         now = self._clock()
         self._look(now)
         wake_at = self._playout.step(now)

@@ -257,6 +257,15 @@ class Connection:
         """The topic filters that the broker does not let us read."""
         return self._permissions.subscriptions
 
+    @property
+    def client_id_taken(self) -> str | None:
+        """What makes us think that another connection uses our client id; None as long as nothing does."""
+        return self._lifecycle.id_taken
+
+    def forget_client_id_taken(self) -> None:
+        """The other one was ours, and is closed: `raise_refusals` has nothing to say about it."""
+        self._lifecycle.id_taken = None
+
     def verify_publishing(self, topic: str) -> None:
         """Be sure on every connection that the broker takes what we publish there; see `permissions` for how."""
         check_topic(topic)

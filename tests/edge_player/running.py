@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_player.config import PlayerConfig, RunConfig, SinkConfig
+from edge_player.config import LinkConfig, PlayerConfig, RunConfig, SinkConfig
 from edge_player.pipeline import Player
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.sinks import WavSink
@@ -38,10 +38,13 @@ class Running:
         *,
         clock: Callable[[], float] = time.monotonic,
         keepalive_s: int | None = None,
+        client_id: str | None = None,
+        connections: int = 1,
         **run: Any,
     ) -> None:
         config = PlayerConfig(
-            broker=BrokerConfig(url=url, keepalive_s=keepalive_s),
+            broker=BrokerConfig(url=url, keepalive_s=keepalive_s, client_id=client_id),
+            link=LinkConfig(connections),
             sink=SinkConfig(str(out)),
             run=RunConfig(id="edge-test", **run),
         )

@@ -39,11 +39,23 @@ def test_the_delay_is_the_streams_own_by_default() -> None:
         ("decoder.frames_per_step", 26),
         ("run.metrics_s", -5.0),
         ("run.stats_every_s", -1.0),
+        ("link.connections", 0),
+        ("link.connections", 4),
     ],
 )
 def test_a_wrong_setting_is_named(flag: str, value: object) -> None:
     with pytest.raises(ConfigError, match=flag.split(".")[1]):
         load_config(PlayerConfig, path=None, environ={}, flags={flag: value})
+
+
+@pytest.mark.parametrize(("length", "connections", "fits"), [(62, 3, True), (63, 1, True), (63, 2, False)])
+def test_a_client_id_leaves_room_for_the_number_of_a_connection(length: int, connections: int, fits: bool) -> None:
+    flags = {"broker.client_id": "x" * length, "link.connections": connections}
+    if fits:
+        assert load_config(PlayerConfig, path=None, environ={}, flags=flags).link.connections == connections
+    else:
+        with pytest.raises(ConfigError, match=r"client_id has 63 bytes, expected 62 at most"):
+            load_config(PlayerConfig, path=None, environ={}, flags=flags)
 
 
 def test_a_file_ends_in_wav() -> None:

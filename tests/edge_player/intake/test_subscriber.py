@@ -40,6 +40,17 @@ def test_messages_are_enqueued_with_kind_tier_and_time() -> None:
     assert (second.kind, second.tier, second.received_at) == (InboxKind.TOKENS, 1, 12.5)
 
 
+def test_a_spare_gets_the_tokens_of_every_tier_and_nothing_else_and_they_say_which_way_they_came() -> None:
+    connection, spare, inbox = FakeConnection(), FakeConnection(), Inbox()
+    subscriber = Subscriber(connection, Topics(), "lobby", inbox, spares=[spare])
+    subscriber.start()
+    subscriber.follow((0, 1), "gw-1")
+    assert set(spare.handlers) == {"vw/v1/s/lobby/t0", "vw/v1/s/lobby/t1"} < set(connection.handlers)
+    for end in (spare, connection):
+        end.handlers["vw/v1/s/lobby/t1"](Message("vw/v1/s/lobby/t1", b"x", False, 12.5))
+    assert [(message.tier, message.connection) for message in inbox.take(0.0)] == [(1, 1), (1, 0)]
+
+
 def test_live_audio_is_asked_for_at_the_publishers_quality_at_most() -> None:
     connection = FakeConnection()
     Subscriber(connection, Topics(), "lobby", Inbox()).start()

@@ -74,6 +74,7 @@ ROWS: Final = (
         "loss-20-delay-1500",
         "wan",
         spells=(Spell(0.0, 60.0, Impairment(loss=0.2)),),
+        connections=2,
         fault_s=60.0,
         delay_ms=1500,
         heard_min=0.99,

@@ -29,7 +29,8 @@ class Row:
     reaches the broker; "mqtt 3.1.1" is a broker that refuses 5 and has stock queues. after_s: how long recovery is
     watched. delay_ms: playout delay, instead of what the profile says. adapt: the player stretches sound to follow the
     link. queued_s: what the link may hold back in queues of its own, and is played late for it. connects_min: how often
-    the player must have connected, where it is to give up a connection that seems to be well.
+    the player must have connected, where it is to give up a connection that seems to be well. connections: over which
+    each player hears at once.
 
     heard_min: share of the time of the faults in which the player's sound is true. lost_max: frames that may be
     concealed or skipped in the whole run; None for any number. beside: a second player, beside the broker, must hear
@@ -45,6 +46,7 @@ class Row:
     clocks: tuple[ClockError, ...] = ()
     mischief: Mischief | None = None
     way: Way = "mqtt"
+    connections: int = 1
     fault_s: float = 20.0
     after_s: float = 10.0
     delay_ms: int | None = None

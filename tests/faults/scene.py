@@ -129,7 +129,7 @@ class Scene:
             *("--stream", STREAM, *self._broker(far=far), "--wait", "--exit-on-stop"),
             *("--out", sound, "--model", str(self._model / "decoder.onnx")),
             *(() if self.row.delay_ms is None else ("--delay", str(self.row.delay_ms))),
-            *("--adapt", "on" if self.row.adapt else "off"),
+            *("--adapt", "on" if self.row.adapt else "off", "--connections", str(self.row.connections)),
         ]
         return self._own("edge_player", name, arguments, far=far, environ=environ)
 

@@ -13,9 +13,8 @@ UNSENT_LIMIT_BYTES: Final = 1024  # 1 s of an 8 kbit/s link: what waits unsent i
 PROBE_AFTER_S: Final = 5  # silence before TCP probes the peer; costs nothing while audio flows, unlike MQTT pings
 PROBE_EVERY_S: Final = 2
 PROBES: Final = 2
-RETRY_AT_MOST_MS: Final = 1000  # the least that Linux takes
 # linux/tcp.h; not in the socket module of Python 3.11
-_LINUX: Final = {"TCP_NOTSENT_LOWAT": 25, "TCP_THIN_LINEAR_TIMEOUTS": 16, "TCP_RTO_MAX_MS": 44}
+_LINUX: Final = {"TCP_NOTSENT_LOWAT": 25, "TCP_THIN_LINEAR_TIMEOUTS": 16}
 
 
 def tune(sock: socket.socket, *, stall_timeout_s: float) -> None:
@@ -30,10 +29,9 @@ def tune(sock: socket.socket, *, stall_timeout_s: float) -> None:
         ("TCP_USER_TIMEOUT", round(stall_timeout_s * 1000)),
         ("TCP_NOTSENT_LOWAT", UNSENT_LIMIT_BYTES),
         # A packet that is lost again and again is sent after twice the pause each time, which soon are seconds. Where
-        # few packets are on their way, as here, it need not be so; BBR does not know the first of these two, and
-        # kernels before 6.15 not the second.
+        # few packets are on their way, as here, it need not be so (BBR does not heed it). A longest pause of our own,
+        # TCP_RTO_MAX_MS, would flood a slow link whose round trip is longer.
         ("TCP_THIN_LINEAR_TIMEOUTS", 1),
-        ("TCP_RTO_MAX_MS", RETRY_AT_MOST_MS),
     )
     for name, value in wanted:
         option = getattr(socket, name, None)

@@ -10,12 +10,14 @@ from protocol.epoch import epoch_low7, new_epoch
 from protocol.errors import Fault, ManifestError, MessageError, PacketError, ProtocolError, TopicError
 from protocol.event import (
     CLOCK_REPORT_S,
+    HEARTBEAT_S,
     ClockReport,
     Event,
     PriorityChanged,
     SourceResumed,
     SourceStalled,
     StreamGap,
+    StreamPaused,
     StreamStarted,
     StreamStopped,
     decode_event,
@@ -50,6 +52,7 @@ from protocol.untrusted import clean_text
 
 __all__ = [
     "CLOCK_REPORT_S",
+    "HEARTBEAT_S",
     "LINK_PROFILES",
     "MANIFEST_EXPIRY_S",
     "MANIFEST_REFRESH_S",
@@ -81,6 +84,7 @@ __all__ = [
     "StatusMessage",
     "StreamGap",
     "StreamManifest",
+    "StreamPaused",
     "StreamStarted",
     "StreamStopped",
     "Tier",

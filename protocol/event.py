@@ -1,4 +1,4 @@
-"""Events of a stream: start, stop, gap, stall, priority and the clock report. Small msgpack arrays, kind first."""
+"""Events of a stream: start, stop, gap, stall, pause, priority, clock report. Small msgpack arrays, kind first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgpack
 from protocol.errors import Fault, MessageError
 from protocol.limits import (
     MAX_EPOCH,
+    MAX_EPOCH_LOW7,
     MAX_EVENT_BYTES,
     MAX_FRAME_INDEX,
     MAX_GAP_FRAMES,
@@ -22,6 +23,11 @@ from protocol.untrusted import check_int, unpack_array
 
 CLOCK_REPORT_S: Final = 10
 """Seconds from one clock report to the next."""
+
+HEARTBEAT_S: Final = 15
+"""Seconds from one heartbeat to the next while nothing is sent because nobody speaks."""
+HEARTBEAT_PATIENCE_S: Final = 3 * HEARTBEAT_S
+"""A pause without a word for longer is no pause any more: something is broken."""
 
 _MAX_KIND: Final = 127
 _TENTHS: Final = 10
@@ -38,6 +44,7 @@ class _Kind(IntEnum):
     CLOCK = 5
     STALLED = 6
     RESUMED = 7
+    PAUSED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +157,26 @@ class SourceResumed:
         _check_time(self.at_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class StreamPaused:
+    """The heartbeat of a pause: nobody speaks, nothing was sent since the last packet; every 15 s, at QoS 0."""
+
+    epoch: int
+    """The low 7 bits, as in the packets that it stands in for: a lost one is made good, and none is repeated late."""
+
+    def __post_init__(self) -> None:
+        check_int(self.epoch, "epoch", 0, MAX_EPOCH_LOW7, error=MessageError)
+
+
 Event: TypeAlias = (
-    StreamStarted | StreamStopped | StreamGap | PriorityChanged | ClockReport | SourceStalled | SourceResumed
+    StreamStarted
+    | StreamStopped
+    | StreamGap
+    | PriorityChanged
+    | ClockReport
+    | SourceStalled
+    | SourceResumed
+    | StreamPaused
 )
 
 
@@ -173,6 +198,8 @@ def encode_event(event: Event) -> bytes:
             fields = (_Kind.STALLED, event.epoch, event.frame, event.at_ms)
         case SourceResumed():
             fields = (_Kind.RESUMED, event.epoch, event.frame, event.at_ms)
+        case StreamPaused():
+            fields = (_Kind.PAUSED, event.epoch)
     payload: bytes = msgpack.packb(fields)
     return payload
 
@@ -202,6 +229,9 @@ def decode_event(payload: bytes) -> Event:
         case _Kind.RESUMED:
             epoch, frame, at_ms = _integers(fields, 3)
             return SourceResumed(epoch=epoch, frame=frame, at_ms=at_ms)
+        case _Kind.PAUSED:
+            (epoch,) = _integers(fields, 1)
+            return StreamPaused(epoch=epoch)
         case unknown:
             raise MessageError(Fault.UNKNOWN, f"expected an event of kind 1 to {len(_Kind)}, got {unknown}: ignore it")
 

@@ -42,6 +42,9 @@ MANIFEST_EXPIRY_S: Final = 600
 """MQTT 5 message expiry: a gateway that died without its will leaves nothing behind for longer."""
 MANIFEST_REFRESH_S: Final = 300
 """Half the expiry, so that one missed refresh loses nothing."""
+SILENT_EXPIRY_S: Final = 1800
+"""Of a stream that is silent in pauses, which the manifest at the usual pace would take a quarter of."""
+SILENT_REFRESH_S: Final = 900
 
 _CODEC_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -117,6 +120,8 @@ class StreamManifest:
     """BCP 47, as `en` or `pt-BR`."""
     entropy: str | None = None
     """Fingerprint of the tables that codes are entropy-coded by; None: they are packed."""
+    silence: bool = False
+    """Whether nothing is sent while nobody speaks: a heartbeat alone."""
 
     def __post_init__(self) -> None:
         check_id(self.stream, "stream", error=ManifestError)
@@ -135,6 +140,8 @@ class StreamManifest:
             check_text(self.language, "language", _LANGUAGE, "a BCP 47 tag such as en or pt-BR", error=ManifestError)
         if self.entropy is not None:
             check_text(self.entropy, "entropy", _FINGERPRINT, "16 digits 0-9 a-f", error=ManifestError)
+        if type(self.silence) is not bool:
+            raise ManifestError(Fault.TYPE, f"silence: expected true or false, got {type(self.silence).__name__}")
         self._check_tiers()
 
     def _check_tiers(self) -> None:
@@ -146,6 +153,16 @@ class StreamManifest:
             layer += tier.num_layers
         if layer > self.codec.num_layers:
             raise ManifestError(Fault.RANGE, f"tiers: expected at most {self.codec.num_layers} layers, got {layer}")
+
+    @property
+    def expiry_s(self) -> int:
+        """MQTT 5 message expiry of this manifest, seconds."""
+        return SILENT_EXPIRY_S if self.silence else MANIFEST_EXPIRY_S
+
+    @property
+    def refresh_s(self) -> int:
+        """So many seconds after it was published it is published again."""
+        return SILENT_REFRESH_S if self.silence else MANIFEST_REFRESH_S
 
     @property
     def epoch_low7(self) -> int:
@@ -211,6 +228,8 @@ def encode_manifest(manifest: StreamManifest) -> bytes:
         "entropy": manifest.entropy,
     }
     fields.update({name: value for name, value in optional.items() if value is not None})
+    if manifest.silence:
+        fields["silence"] = True
     return dump_json_object(fields, max_bytes=MAX_MANIFEST_BYTES, error=ManifestError, advice="shorten the title")
 
 
@@ -238,6 +257,7 @@ def decode_manifest(payload: bytes) -> StreamManifest:
         title=_optional_text(fields, "title"),
         language=_optional_text(fields, "language"),
         entropy=_optional_text(fields, "entropy"),
+        silence=_flag(fields, "silence"),
     )
 
 
@@ -282,6 +302,15 @@ def _text(fields: dict[str, object], name: str) -> str:
     value = _required(fields, name)
     if type(value) is not str:
         raise ManifestError(Fault.TYPE, f"{name}: expected text, got {type(value).__name__}")
+    return value
+
+
+def _flag(fields: dict[str, object], name: str) -> bool:
+    value = fields.get(name)
+    if value is None:
+        return False
+    if type(value) is not bool:
+        raise ManifestError(Fault.TYPE, f"{name}: expected true or false, got {type(value).__name__}")
     return value
 
 

@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 _FIELDS = 4
-"""epoch, first frame, frames, codes; the capture time and whatever later versions add may follow."""
+"""epoch, first frame, frames, codes; the capture time, the pause and whatever later versions add may follow."""
+_PAUSE_FIELD = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +48,16 @@ class TokenPacket:
     """[K, N]: the layers of this tier, 1 to 25 frames."""
     captured_at_ms: int | None = None
     """UTC of the first sample, ms. Normally None: the manifest and the clock report say it for nothing."""
+    pause_after: int = 0
+    """Above 0: nothing follows until somebody speaks again, and so many frames up to the last one of this packet hold
+    nothing but the background of the room. 25 at the most."""
 
     def __post_init__(self) -> None:
         check_int(self.epoch, "epoch", 0, MAX_EPOCH_LOW7, error=PacketError)
         check_int(self.first_frame, "first_frame", 0, MAX_SERIAL, error=PacketError)
         if self.captured_at_ms is not None:
             check_int(self.captured_at_ms, "captured_at_ms", 0, MAX_UTC_MS, error=PacketError)
+        check_int(self.pause_after, "pause_after", 0, MAX_FRAMES_PER_PACKET, error=PacketError)
         if self.codes.dtype != np.uint16 or self.codes.ndim != 2:
             got = f"{self.codes.dtype} {list(self.codes.shape)}"
             raise PacketError(Fault.TYPE, f"codes: expected uint16 [layers, frames], got {got}")
@@ -63,8 +68,8 @@ class TokenPacket:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TokenPacket):
             return NotImplemented
-        mine = (self.epoch, self.first_frame, self.captured_at_ms)
-        theirs = (other.epoch, other.first_frame, other.captured_at_ms)
+        mine = (self.epoch, self.first_frame, self.captured_at_ms, self.pause_after)
+        theirs = (other.epoch, other.first_frame, other.captured_at_ms, other.pause_after)
         return mine == theirs and np.array_equal(self.codes, other.codes)
 
     @property
@@ -96,7 +101,8 @@ class PacketLimits:
 
 
 def encode_packet(packet: TokenPacket, *, codebook_size: int, coder: CodesCoder | None = None) -> bytes:
-    """The payload. Beside the codes at most 11 bytes, at any index; 9 more where the capture time is given.
+    """The payload. Beside the codes at most 11 bytes, at any index; 9 more where the capture time is given, and
+    2 where a pause follows.
 
     coder: of the packet's layers; the codes are entropy-coded where that is shorter.
     """
@@ -104,8 +110,10 @@ def encode_packet(packet: TokenPacket, *, codebook_size: int, coder: CodesCoder 
     data = pack_codes(packet.codes, bits_per_code(codebook_size))
     if coder is not None:
         data = min(data, coder.encode(packet.codes), key=len)  # of two as long the first, as SPEC.md asks
-    fields: tuple[int | bytes, ...] = (packet.epoch, packet.first_frame, packet.num_frames, data)
-    if packet.captured_at_ms is not None:
+    fields: tuple[int | bytes | None, ...] = (packet.epoch, packet.first_frame, packet.num_frames, data)
+    if packet.pause_after:
+        fields = (*fields, packet.captured_at_ms, packet.pause_after)
+    elif packet.captured_at_ms is not None:
         fields = (*fields, packet.captured_at_ms)
     payload: bytes = msgpack.packb(fields)
     return payload
@@ -125,7 +133,19 @@ def decode_packet(payload: bytes, limits: PacketLimits) -> TokenPacket:
         captured_at_ms = check_int(fields[_FIELDS], "captured_at_ms", 0, MAX_UTC_MS, error=PacketError)
     codes = _codes(data, frames, limits)
     _check_codes(codes, limits.codebook_size)
-    return TokenPacket(epoch=epoch, first_frame=first_frame, codes=codes, captured_at_ms=captured_at_ms)
+    return TokenPacket(
+        epoch=epoch,
+        first_frame=first_frame,
+        codes=codes,
+        captured_at_ms=captured_at_ms,
+        pause_after=_pause_after(fields),
+    )
+
+
+def _pause_after(fields: tuple[object, ...]) -> int:
+    # Readers of the first revision ignored whatever stood here: what is no such number is ignored still.
+    value = fields[_PAUSE_FIELD] if len(fields) > _PAUSE_FIELD else 0
+    return value if type(value) is int and 0 < value <= MAX_FRAMES_PER_PACKET else 0
 
 
 def _codes(data: bytes, frames: int, limits: PacketLimits) -> NDArray[np.uint16]:

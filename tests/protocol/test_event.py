@@ -13,6 +13,7 @@ from protocol.event import (
     SourceResumed,
     SourceStalled,
     StreamGap,
+    StreamPaused,
     StreamStarted,
     StreamStopped,
     decode_event,
@@ -28,6 +29,7 @@ EVENTS: list[Event] = [
     ClockReport(epoch=2**63, frame=2**32 + 1, at_ms=AT, rate_ppm=-33.3),
     SourceStalled(epoch=2**64 - 1, frame=1125, at_ms=AT),
     SourceResumed(epoch=5, frame=2**32 + 1, at_ms=AT),
+    StreamPaused(epoch=127),
 ]
 
 epochs = st.integers(0, 2**64 - 1)
@@ -41,6 +43,7 @@ events = (
     | st.builds(StreamGap, epoch=epochs, first_frame=frames, frames=st.integers(1, 2**31 - 1))
     | st.builds(SourceStalled, epoch=epochs, frame=frames, at_ms=times)
     | st.builds(SourceResumed, epoch=epochs, frame=frames, at_ms=times)
+    | st.builds(StreamPaused, epoch=st.integers(0, 127))
     | st.builds(PriorityChanged, epoch=epochs, priority=st.integers(0, 9))
     | st.builds(
         ClockReport,
@@ -64,6 +67,10 @@ def test_a_clock_report_takes_at_most_30_bytes(rate_ppm: float, frame: int) -> N
     assert len(encode_event(ClockReport(epoch=2**64 - 1, frame=frame, at_ms=AT, rate_ppm=rate_ppm))) <= 30
 
 
+def test_a_heartbeat_takes_3_bytes() -> None:
+    assert len(encode_event(StreamPaused(epoch=127))) == 3
+
+
 def test_an_ordinary_clock_report_takes_28_bytes() -> None:
     assert len(encode_event(ClockReport(epoch=2**64 - 1, frame=2**20, at_ms=AT, rate_ppm=-250.0))) == 28
 
@@ -84,7 +91,7 @@ def test_fields_of_a_later_version_are_ignored(event: Event) -> None:
     assert decode_event(msgpack.packb([*fields, "later", None, b"x", 1.5])) == event
 
 
-@pytest.mark.parametrize("kind", [0, 8, 127])
+@pytest.mark.parametrize("kind", [0, 9, 127])
 def test_an_unknown_kind_is_told_apart_by_its_reason(kind: int) -> None:
     with pytest.raises(MessageError, match="ignore it") as refused:
         decode_event(msgpack.packb([kind, "whatever"]))
@@ -103,6 +110,8 @@ def test_an_unknown_kind_is_told_apart_by_its_reason(kind: int) -> None:
         ([1.0, 1, 2, 3], Fault.TYPE),
         ([-1, 1, 2, 3], Fault.RANGE),
         ([1, True, 2, 3], Fault.TYPE),
+        ([8], Fault.STRUCTURE),
+        ([8, 128], Fault.RANGE),
         ([1, -1, 2, 3], Fault.RANGE),
         ([1, 1, 2**53, 3], Fault.RANGE),
         ([1, 1, 2, -3], Fault.RANGE),

@@ -19,6 +19,7 @@ from protocol.event import (
     SourceResumed,
     SourceStalled,
     StreamGap,
+    StreamPaused,
     StreamStarted,
     StreamStopped,
     decode_event,
@@ -31,7 +32,15 @@ from protocol.status import StatusMessage, decode_status, encode_status
 DATA = Path(__file__).parent / "data"
 INDEX: dict[str, dict[str, Any]] = json.loads((DATA / "index.json").read_text())
 ONE_LAYER = PacketLimits(num_layers=1, codebook_size=2048)
-EVENTS = {1: StreamStarted, 2: StreamStopped, 3: StreamGap, 4: PriorityChanged, 6: SourceStalled, 7: SourceResumed}
+EVENTS = {
+    1: StreamStarted,
+    2: StreamStopped,
+    3: StreamGap,
+    4: PriorityChanged,
+    6: SourceStalled,
+    7: SourceResumed,
+    8: StreamPaused,
+}
 WITH_MORE_THAN_WE_WRITE = {"packet_extra_fields.bin"}
 
 
@@ -49,6 +58,7 @@ def test_golden_packet_reads_as_it_says(name: str) -> None:
         first_frame=says["first_frame"],
         codes=np.array(says["codes"], np.uint16),
         captured_at_ms=says["captured_at_ms"],
+        pause_after=says.get("pause_after", 0),
     )
     payload = (DATA / name).read_bytes()
     limits = PacketLimits(num_layers=expected.num_layers, codebook_size=says["codebook_size"])
@@ -118,6 +128,9 @@ def test_golden_manifest_reads_as_it_says() -> None:
     coded = (DATA / "manifest_entropy.json").read_bytes()
     assert decode_manifest(coded) == dataclasses.replace(expected, entropy="0f1e2d3c4b5a6978")
     assert encode_manifest(decode_manifest(coded)) == coded
+    silent = (DATA / "manifest_silence.json").read_bytes()
+    assert decode_manifest(silent) == dataclasses.replace(expected, silence=True)
+    assert encode_manifest(dataclasses.replace(expected, silence=True)) == silent
 
 
 def test_golden_manifest_with_least_and_later_fields_reads() -> None:

@@ -64,6 +64,7 @@ def manifests(draw: st.DrawFn) -> StreamManifest:
         key_id=draw(st.none() | st.just("key-1")),
         title=draw(st.none() | st.just("Größe — 大小")),
         language=draw(st.none() | st.sampled_from(["en", "pt-BR", "zh-Hant-TW"])),
+        silence=draw(st.booleans()),
     )
 
 
@@ -88,6 +89,7 @@ def test_the_largest_manifest_without_a_title_fits() -> None:
         playout_delay_ms=60_000,
         first_frame=2**53 - 1,
         key_id="k" * 32,
+        silence=True,
     )
     assert decode_manifest(encode_manifest(largest)) == largest
 
@@ -182,6 +184,8 @@ def test_capture_time_of_a_frame_counts_from_frame_zero() -> None:
         ({"title": 1}, Fault.TYPE),
         ({"language": "e"}, Fault.RANGE),
         ({"language": "en_GB"}, Fault.RANGE),
+        ({"silence": "on"}, Fault.TYPE),
+        ({"silence": 1}, Fault.TYPE),
     ],
 )
 def test_a_field_out_of_its_range_is_refused(change: dict[str, object], reason: Fault) -> None:
@@ -240,3 +244,15 @@ def test_every_truncation_is_refused() -> None:
     for length in range(len(payload)):
         with pytest.raises(ManifestError):
             decode_manifest(payload[:length])
+
+
+def test_a_stream_is_not_silent_in_pauses_unless_it_says_so() -> None:
+    assert not decode_manifest(encode_manifest(MANIFEST)).silence
+    assert not decode_manifest(with_change(silence=None)).silence
+    assert decode_manifest(with_change(silence=True)).silence
+
+
+def test_a_stream_that_is_silent_in_pauses_is_announced_less_often() -> None:
+    quiet = replace(MANIFEST, silence=True)
+    assert (MANIFEST.refresh_s, MANIFEST.expiry_s) == (300, 600)
+    assert (quiet.refresh_s, quiet.expiry_s) == (900, 1800)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgpack
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ def packets(draw: st.DrawFn) -> tuple[TokenPacket, PacketLimits]:
         first_frame=draw(st.integers(0, 2**32 - 1)),
         codes=random_codes(layers, frames, size, draw(st.integers(0, 2**32 - 1))),
         captured_at_ms=draw(st.none() | st.integers(0, 2**53 - 1)),
+        pause_after=draw(st.integers(0, 25)),
     )
     return packet, PacketLimits(num_layers=layers, codebook_size=size)
 
@@ -84,6 +87,25 @@ def test_nil_as_capture_time_means_none() -> None:
 def test_fields_of_a_later_version_are_ignored(extra: list[object]) -> None:
     fields = msgpack.unpackb(encode_packet(a_packet(captured_at_ms=7), codebook_size=2048))
     assert decode_packet(msgpack.packb([*fields, *extra]), LIMITS) == a_packet(captured_at_ms=7)
+
+
+def test_a_pause_costs_two_bytes() -> None:
+    plain = encode_packet(a_packet(), codebook_size=2048)
+    paused = encode_packet(replace(a_packet(), pause_after=8), codebook_size=2048)
+    assert len(paused) == len(plain) + 2
+    assert decode_packet(paused, LIMITS).pause_after == 8
+
+
+@pytest.mark.parametrize("field", [0, 26, -1, 2**64 - 1, True, 8.0, None, "8", b"8"])
+def test_what_is_no_pause_in_its_field_is_ignored_as_it_ever_was(field: object) -> None:
+    fields = msgpack.unpackb(encode_packet(a_packet(captured_at_ms=7), codebook_size=2048))
+    assert decode_packet(msgpack.packb([*fields, field]), LIMITS) == a_packet(captured_at_ms=7)
+
+
+@pytest.mark.parametrize("pause_after", [-1, 26, True])
+def test_a_pause_after_more_frames_than_a_packet_has_is_refused_by_the_writer(pause_after: int) -> None:
+    with pytest.raises(PacketError, match="pause_after"):
+        replace(a_packet(), pause_after=pause_after)
 
 
 def test_more_than_16_fields_are_refused() -> None:

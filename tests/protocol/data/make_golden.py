@@ -84,6 +84,10 @@ def valid_packets() -> dict[str, tuple[bytes, dict[str, object]]]:
     add("three_layers_padded", 9, 256, made_up(3, 4, 1500), 1500)
     add("one_bit", 3, 7, [[1, 0, 1]], 2)
     add("sixteen_bits", 3, 7, made_up(32, 25, 65_536), 65_536)
+    add("pause", 5, 1000, made_up(16, 2, 2048), 2048, None, b"\xc0", integer(8))
+    made["packet_pause.bin"][1]["pause_after"] = 8
+    add("pause_captured", 5, 1000, made_up(16, 2, 2048), 2048, 1_735_689_600_000, integer(25))
+    made["packet_pause_captured.bin"][1]["pause_after"] = 25
     return made
 
 
@@ -244,6 +248,7 @@ def events() -> dict[str, tuple[bytes, dict[str, object]]]:
         "clock_slow": (5, {"epoch": epoch, "frame": 2**53 - 1, "at_ms": 2**53 - 1, "rate_tenths_ppm": -1_000_000}),
         "stalled": (6, {"epoch": epoch, "frame": 1125, "at_ms": at + 90_000}),
         "resumed": (7, {"epoch": epoch, "frame": big, "at_ms": at + 80 * big}),
+        "paused": (8, {"epoch": 127}),
     }
     made: dict[str, tuple[bytes, dict[str, object]]] = {}
     for name, (kind, fields) in said.items():
@@ -267,6 +272,7 @@ def files() -> dict[str, bytes]:
     made["manifest_entropy.json"] = MANIFEST.replace(
         b'"language":"fr"', b'"language":"fr","entropy":"0f1e2d3c4b5a6978"'
     )
+    made["manifest_silence.json"] = MANIFEST_SILENCE
     made["manifest_minimal.json"] = MANIFEST_MINIMAL
     made["status.json"] = STATUS
     return made
@@ -279,6 +285,8 @@ MANIFEST = (
     '"first_frame":4294967296,"gateway_id":"gw-hall","qos":1,"playout_delay_ms":1200,"key_id":"k1",'
     '"title":"Gare du Nord — quai nº 3","language":"fr"}'
 ).encode()
+
+MANIFEST_SILENCE = MANIFEST[:-1] + b',"silence":true}'
 
 MANIFEST_MINIMAL = (
     '{"v":1,"stream":"a","codec":{"name":"x","sample_rate":8000,"frame_size":1,"num_layers":1,"codebook_size":2,'

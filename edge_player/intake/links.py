@@ -63,6 +63,11 @@ class Links:
         for connection in self._all:
             connection.reconnect()
 
+    def probe_after(self, seconds: int | None) -> None:
+        """On all of them: in a pause nothing comes over any, heartbeats over the first aside."""
+        for connection in self._all:
+            connection.probe_after(seconds)
+
     def start_spares(self) -> None:
         """Begin, once; harmless when repeated. Main thread, as all below."""
         if not self._running and not self._given_up:

@@ -21,6 +21,7 @@ from protocol.transport.lifecycle import Lifecycle
 from protocol.transport.network_loop import NetworkLoop, Parts
 from protocol.transport.outbox import Outgoing
 from protocol.transport.permissions import Permissions, PublishRefusal
+from protocol.transport.sockets import PROBE_AFTER_S
 from protocol.transport.subscriptions import Handler, Subscription, Subscriptions, check_topic
 from protocol.transport.tls import tls_context
 from protocol.transport.values import ConnectionState, TransportStats, Will
@@ -177,6 +178,14 @@ class Connection:
         The will is not published, and `disconnects` does not count it. Without a connection there is nothing to do.
         """
         self._loop.renew()
+
+    def probe_after(self, seconds: int | None) -> None:
+        """Let TCP probe the broker after so much silence on the connection there is; None: as ever, 5 s.
+
+        For times in which little is to come: each probe and its answer cost a thin link as much as a packet's headers.
+        A new connection probes as ever.
+        """
+        self._loop.command(lambda session: session.probe_after(PROBE_AFTER_S if seconds is None else seconds))
 
     def on_connected(self, callback: Callable[[], None]) -> None:
         """Call this on the network thread after every successful connect, and soon if connected already.

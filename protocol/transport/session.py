@@ -29,7 +29,7 @@ from protocol.transport.broker_config import BrokerConfig
 from protocol.transport.client import Client
 from protocol.transport.explain import Explanation, explain_connect_error
 from protocol.transport.outbox import Outgoing
-from protocol.transport.sockets import Wakeup, is_writable, linger, tune
+from protocol.transport.sockets import Wakeup, is_writable, linger, probe_after, tune
 from protocol.transport.values import Will
 from protocol.transport.version_choice import MQTT_5
 from protocol.transport.wire import WireMeter
@@ -219,6 +219,12 @@ class Session:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
+
+    def probe_after(self, seconds: int) -> None:
+        """See `Connection.probe_after`."""
+        kernel_socket = self._client.kernel_socket
+        if kernel_socket is not None:
+            probe_after(kernel_socket, seconds)
 
     def _end(self, reason: EndReason, text: str) -> None:
         """Note why it ended; the first reason counts, since paho reports some ends twice."""

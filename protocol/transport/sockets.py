@@ -42,6 +42,14 @@ def tune(sock: socket.socket, *, stall_timeout_s: float) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def probe_after(sock: socket.socket, seconds: int) -> None:
+    """Let TCP probe the peer after so much silence, from now on."""
+    option = getattr(socket, "TCP_KEEPIDLE", None)
+    if option is not None:
+        with contextlib.suppress(OSError):  # as above; or the socket is about to end
+            sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
+
+
 def is_writable(sock: socket.socket) -> bool:
     """Has the kernel less than UNSENT_LIMIT_BYTES unsent? Does not wait.
 

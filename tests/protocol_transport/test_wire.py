@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from protocol.transport.sockets import UNSENT_LIMIT_BYTES, Wakeup, is_writable, tune
+from protocol.transport.sockets import PROBE_AFTER_S, UNSENT_LIMIT_BYTES, Wakeup, is_writable, probe_after, tune
 from protocol.transport.wire import WireCounters, WireMeter, read_wire_counters
 
 
@@ -104,3 +104,13 @@ def _readable(wakeup: Wakeup) -> bool:
     poller = select.poll()
     poller.register(wakeup, select.POLLIN)
     return bool(poller.poll(0))
+
+
+def test_a_socket_is_probed_as_late_as_it_is_told(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, _ = pair
+    tune(near, stall_timeout_s=5.0)
+    assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == PROBE_AFTER_S
+    probe_after(near, 20)
+    assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 20
+    near.close()
+    probe_after(near, 5)  # as it may be on the network thread: no fault of anybody's

@@ -37,6 +37,9 @@ class FakeConnection:
     def reconnect(self) -> None:
         self.asked.append("reconnect")
 
+    def probe_after(self, seconds: int | None) -> None:
+        self.asked.append(f"probe after {seconds}")
+
     def forget_client_id_taken(self) -> None:
         self.client_id_taken = None
 
@@ -75,7 +78,8 @@ def test_the_watchdogs_act_on_all_of_them() -> None:
     links = linked(first, spare)
     links.resubscribe()
     links.reconnect()
-    assert first.asked == spare.asked == ["subscribe", "reconnect"]
+    links.probe_after(20)
+    assert first.asked == spare.asked == ["subscribe", "reconnect", "probe after 20"]
     assert links.keepalive_s == 9
 
 

@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from gateway.encoder_worker import FrameMark
 from protocol.event import (
     CLOCK_REPORT_S,
+    HEARTBEAT_S,
     ClockReport,
     Event,
     SourceResumed,
     SourceStalled,
     StreamGap,
+    StreamPaused,
     StreamStarted,
     StreamStopped,
     encode_event,
 )
 from protocol.limits import MAX_RATE_PPM
-from protocol.manifest import MANIFEST_EXPIRY_S, MANIFEST_REFRESH_S, StreamManifest, encode_manifest
+from protocol.manifest import StreamManifest, encode_manifest
 from protocol.status import Stat
 from protocol.topics import Topics
 from protocol.transport import Presence, PublishingConnection
@@ -35,6 +37,7 @@ STATUS_NAMES = frozenset(
         "frames_encoded",
         "frames_published",
         "frames_dropped",
+        "frames_silent",
         "frames_gapped",
         "input_overflows",
         "source_stalls",
@@ -79,7 +82,9 @@ class Announcer:
         self._reported_at = 0.0
         self._first_mark: FrameMark | None = None
         self._stalled = False
+        self._heartbeat_at: float | None = None  # when the next is due; None: packets are sent
         self.clock_reports = 0
+        self.heartbeats = 0
 
     def reannounce(self) -> None:
         """After a connect: presence again, and the manifest where there is one."""
@@ -142,10 +147,38 @@ class Announcer:
             manifest = self._manifest
         if manifest is None:
             return
-        if now - self._refreshed_at >= MANIFEST_REFRESH_S:
+        if now - self._refreshed_at >= manifest.refresh_s:
             self._say_manifest()
-        if now - self._status_at >= STATUS_REFRESH_S:
+        # Every player hears it: once a minute it would cost as much as the heartbeats of a stream that saves on those.
+        if now - self._status_at >= (manifest.refresh_s if manifest.silence else STATUS_REFRESH_S):
             self._say_status(stats())
+
+    def sounds(self) -> None:
+        """Packets are sent. Called on the encoder worker's thread."""
+        self._heartbeat_at = None
+
+    def pauses(self) -> None:
+        """The last packet before a pause was handed over. Called on the encoder worker's thread."""
+        with self._lock:
+            manifest = self._manifest
+        self._heartbeat_at = self._clock() + HEARTBEAT_S
+        if manifest is not None and manifest.qos == 0:
+            self._say_heartbeat(manifest)  # that packet may be lost, and the pause with it
+
+    def heartbeat_tick(self) -> None:
+        """In a pause, with every frame that is not sent: say that the stream is alive where it is time to. Called on
+        the encoder worker's thread; where the source stalls, nothing is said."""
+        with self._lock:
+            manifest = self._manifest
+        now = self._clock()
+        if manifest is not None and self._heartbeat_at is not None and now >= self._heartbeat_at:
+            self._heartbeat_at = now + HEARTBEAT_S
+            self._say_heartbeat(manifest)
+
+    def _say_heartbeat(self, manifest: StreamManifest) -> None:
+        # QoS 0, as the clock report that it replaces: the next one makes a lost one good.
+        self._say(StreamPaused(manifest.epoch_low7), qos=0)
+        self.heartbeats += 1
 
     def clock_tick(self, mark: FrameMark, *, live: bool) -> None:
         """Report the clock where it is time to; `mark` is the latest frame. Called on the encoder worker's thread.
@@ -202,7 +235,7 @@ class Announcer:
             encode_manifest(manifest),
             qos=1,
             retain=True,
-            expiry_s=MANIFEST_EXPIRY_S,
+            expiry_s=manifest.expiry_s,
             reliable=True,
         )
 

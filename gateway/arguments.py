@@ -124,6 +124,12 @@ def _add_stream(group: argparse._ArgumentGroup) -> None:
     add("--qos", dest="stream.qos", type=int, choices=(0, 1), help="of the token packets (default: of the link)")
     add("--layers", dest="stream.layers", type=int, metavar="K", help="send the first K layers only (default: all)")
     add(
+        "--silence",
+        dest="stream.silence",
+        choices=("off", "on"),
+        help="on: nothing is sent while nobody speaks (default: off)",
+    )
+    add(
         "--start-delay",
         dest="stream.start_delay_s",
         type=parse_duration,

@@ -19,6 +19,7 @@ from gateway.errors import MicrophoneError, SourceError
 from gateway.levels import level_finding
 from gateway.run import open_encoder
 from gateway.sources import AudioSource, select_source
+from gateway.voice_activity import VoiceActivity
 from protocol.service import (
     CheckReport,
     Finding,
@@ -57,6 +58,8 @@ def check_gateway(config: GatewayConfig) -> CheckReport:
         report.add("speed", lambda: _speed(encoder))
     rate_hz = _DEFAULT_RATE_HZ if encoder is None else encoder.spec.sample_rate
     report.add("source", lambda: _source(config, rate_hz))
+    if config.stream.silence == "on":
+        report.add("pauses", lambda: _pauses(rate_hz))
     if report.add("broker", lambda: broker_finding(config.broker)):
         report.add("permissions", lambda: _permissions(config))
     return report
@@ -74,6 +77,12 @@ def _speed(encoder: Encoder) -> Finding:
         session.encode(frame)  # the first one also makes plans and buffers
         durations = time_frames(lambda: session.encode(frame))
     return speed_finding(durations, encoder.spec.frame_duration_s, remedy=FASTER)
+
+
+def _pauses(rate_hz: int) -> Finding:
+    """Whether there is somebody who hears who speaks."""
+    VoiceActivity(rate_hz).speaks(np.zeros(round(rate_hz / 10), dtype=np.float32))
+    return Finding("voice activity is detected: nothing is sent while nobody speaks")
 
 
 def _source(config: GatewayConfig, rate_hz: int) -> Finding:

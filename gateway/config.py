@@ -105,6 +105,7 @@ class StreamConfig:
     frames_per_packet: 1 to 25. qos: 0 or 1. layers: send the first so many layers only. start_delay_s: announce the
     stream so long before its first sample, for players to be there in time. entropy: code the packets by the codec's
     tables, which players must have too; auto: where there are tables and packets are long enough for it to pay.
+    silence: on for sending nothing while nobody speaks.
     """
 
     name: str = "lobby"
@@ -117,9 +118,12 @@ class StreamConfig:
     layers: int | None = None
     start_delay_s: float = 0.0
     entropy: Literal["auto", "on", "off"] = "auto"
+    silence: Literal["off", "on"] = "off"
 
     def __post_init__(self) -> None:
         check_id(self.name)
+        if self.silence not in ("off", "on"):
+            raise ValueError(f"stream.silence is {self.silence!r}, expected off or on")
         if self.frames_per_packet is not None and not 1 <= self.frames_per_packet <= MAX_FRAMES_PER_PACKET:
             raise ValueError(
                 f"stream.frames_per_packet is {self.frames_per_packet}, expected 1 to {MAX_FRAMES_PER_PACKET}"

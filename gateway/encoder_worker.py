@@ -36,10 +36,14 @@ _MAX_LATENESS_S = 1.0  # beyond it the index moves on to now: players hold a gri
 
 @dataclass(frozen=True, slots=True)
 class FrameMark:
-    """When the first sample of a frame was recorded, in seconds of the pipeline's monotonic clock."""
+    """When the first sample of a frame was recorded, in seconds of the pipeline's monotonic clock.
+
+    speech: whether somebody speaks in it, as far as anybody listens for that.
+    """
 
     index: int
     captured_at: float
+    speech: bool = True
 
 
 class FrameWriter(Protocol):
@@ -68,6 +72,7 @@ class EncoderWorker:
 
     stop: set by anybody; the worker ends within one frame. limit_frames: end after so many, the ones that were passed
     over included: it is a length of time. watch: told of every block and frame.
+    speaks: asked of each frame [frame_size] whether somebody speaks in it, on the worker's thread.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class EncoderWorker:
         clock: Callable[[], float],
         limit_frames: int | None = None,
         watch: StallWatch | None = None,
+        speaks: Callable[[NDArray[np.float32]], bool] = lambda frame: True,
     ) -> None:
         self._encoder = encoder
         self._source = source
@@ -90,6 +96,7 @@ class EncoderWorker:
         self._clock = clock
         self._limit_frames = limit_frames
         self._watch = watch or StallWatch(clock=clock)
+        self._speaks = speaks
         self._written_at: float | None = None
         self._turns = 0
         self._pacing = False
@@ -188,7 +195,8 @@ class EncoderWorker:
                 if self._at_limit():
                     raise _StreamEnd
         index = self.next_index
-        mark = FrameMark(index, self._time_of(index) if captured_at is None else captured_at)
+        captured_at = self._time_of(index) if captured_at is None else captured_at
+        mark = FrameMark(index, captured_at, self._speaks(frame))
         self.mark = mark
         begun = self._clock()
         codes = session.encode(frame[np.newaxis])

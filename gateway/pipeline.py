@@ -17,11 +17,14 @@ from gateway.errors import GatewayError
 from gateway.pacer import Pacer
 from gateway.packetizer import Packetizer
 from gateway.publisher import Publisher
+from gateway.silence_gate import SilenceGate, preroll_frames
 from gateway.sources import AudioSource
 from gateway.stall import StallWatch
 from gateway.stream_writer import StreamWriter
+from gateway.voice_activity import VoiceActivity
 from protocol.entropy import CodesCoder, EntropyTables
 from protocol.epoch import epoch_low7, new_epoch
+from protocol.event import HEARTBEAT_S
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
@@ -37,6 +40,7 @@ _LAST_FRAMES_S = 2.0
 _JOIN_S = 5.0
 _TICK_S = 0.2
 _LOG_EVERY_S = 30.0
+PAUSED_PROBE_S = HEARTBEAT_S + 5
 _LIMIT_GRACE_S = 1.0  # from the end by the clock to the end by force: a sound card takes a moment to start
 
 
@@ -102,7 +106,14 @@ class Pipeline:
             codebook_size=self._spec.codebook_size,
             coder=None if tables is None else CodesCoder(tables, num_layers=self._layers),
         )
-        self._writer = StreamWriter(self._packetizer, self._publisher, self._announcer, live=source.live)
+        self._gate: SilenceGate | None = None
+        voice: VoiceActivity | None = None
+        if config.stream.silence == "on":
+            self._gate = SilenceGate(preroll_frames=preroll_frames(self._profile.frames_per_packet))
+            voice = VoiceActivity(self._spec.sample_rate)
+        self._writer = StreamWriter(
+            self._packetizer, self._publisher, self._announcer, live=source.live, gate=self._gate
+        )
         self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
         self.watch = StallWatch(
             clock=clock,
@@ -119,6 +130,7 @@ class Pipeline:
             clock=clock,
             limit_frames=self._limit_frames(),
             watch=self.watch,
+            speaks=(lambda frame: True) if voice is None else voice.speaks,
         )
         network = WatchedPart("network thread", lambda: self.connection.turns, lambda: self.connection.failure)
         encoding = WatchedPart("encoder worker", lambda: self.worker.turns)
@@ -147,7 +159,7 @@ class Pipeline:
             return self.stats()
 
     def stats(self) -> Stats:
-        """Every counter, flat. `encoded = published + dropped` once the pipeline has ended."""
+        """Every counter, flat. `encoded = published + dropped + silent` once the pipeline has ended."""
         metrics = self.worker.metrics
         transport = self.connection.stats()
         encode_ms = metrics.encode_ms.snapshot()
@@ -163,6 +175,9 @@ class Pipeline:
             "frames_encoded": metrics.frames_encoded,
             "frames_published": transport.weight_published,
             "frames_dropped": transport.weight_dropped,
+            "frames_silent": 0 if self._gate is None else self._gate.silent_frames,
+            "pauses": 0 if self._gate is None else self._gate.pauses,
+            "heartbeats": self._announcer.heartbeats,
             "frames_gapped": metrics.frames_gapped,
             "gaps": metrics.gaps,
             "nonfinite_samples": metrics.nonfinite_samples,
@@ -224,6 +239,9 @@ class Pipeline:
     def _connect(self) -> None:
         """Connect; with `wait` for as long as it takes. A refused login is never waited out."""
         self.connection.on_connected(self._announcer.reannounce)
+        if self._gate is not None:
+            # While packets flow TCP has no use for probes, and in a pause they would cost twice what heartbeats do.
+            self.connection.on_connected(lambda: self.connection.probe_after(PAUSED_PROBE_S))
         self.connection.verify_publishing(self._topics.tokens(self._config.stream.name, 0))
         self.connection.start()
         timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
@@ -290,8 +308,17 @@ class Pipeline:
         values = self.stats()
         return (
             f"{values['frames_encoded']} frames encoded, {values['frames_published']} published, "
-            f"{values['frames_dropped']} dropped, encode RTF {values['encode_rtf']:.3f}"
+            f"{values['frames_dropped']} dropped, {values['frames_silent']} silent, "
+            f"encode RTF {values['encode_rtf']:.3f}"
         )
+
+    def _playout_delay_ms(self) -> int:
+        """Of the profile, and as much more as the frames before speech come late where no packet waits for them."""
+        late_frames = 0
+        if self._gate is not None:
+            frames = self._profile.frames_per_packet
+            late_frames = preroll_frames(frames) - (frames - 1)
+        return self._profile.playout_delay_ms + round(max(0, late_frames) * self._spec.frame_duration_s * 1000)
 
     def _manifest(self, started_at: float) -> StreamManifest:
         spec = self._spec
@@ -313,8 +340,9 @@ class Pipeline:
             first_frame=0,
             gateway_id=self._id,
             qos=self._profile.qos,
-            playout_delay_ms=self._profile.playout_delay_ms,
+            playout_delay_ms=self._playout_delay_ms(),
             title=self._config.stream.title,
             language=self._config.stream.language,
             entropy=self._entropy,
+            silence=self._gate is not None,
         )

@@ -18,6 +18,7 @@ ROUNDING: Final = 0.005
 NO_DEVICE: Final = 74
 """Exit code of a player whose file takes no more."""
 STEADY_FRAMES: Final = 25
+SENT: Final = ("frames_published", "frames_dropped", "frames_silent")
 OUTCOMES: Final = ("frames_played", "frames_concealed", "frames_skipped", "frames_comfort")
 NEVER: Final = ("handler_errors", "callback_errors", "epochs_bad_end", "nonfinite_frames", "packets_bad")
 
@@ -54,10 +55,8 @@ def _accounts(row: Row, found: Evidence) -> Iterator[str]:
     sent = found.gateway.stats
     # One that was killed took its counters with it: only what the second one says is exact.
     whole = sent if not row.faults_on("gateway") else None
-    if sent is not None and sent["frames_encoded"] != sent["frames_published"] + sent["frames_dropped"]:
-        yield f"gateway: {sent['frames_encoded']} encoded, {sent['frames_published']} published and " + (
-            f"{sent['frames_dropped']} dropped"
-        )
+    if sent is not None and sent["frames_encoded"] != sum(sent[what] for what in SENT):
+        yield f"gateway: {sent['frames_encoded']} encoded, but " + ", ".join(f"{sent[what]} {what}" for what in SENT)
     if whole is not None and row.profile.qos == 1 and not row.faults_on("broker") and row.mischief is None:
         low, high = whole["frames_published"], whole["frames_encoded"]
         if not low <= found.seen_frames <= high:

@@ -15,7 +15,7 @@ from tests.faults.matrix import LONG_ROWS, ROWS, SHORT_ROWS, find_row
 from tests.faults.rows import Row
 
 ROW = Row("a-row", "wan", fault_s=5.0, heard_min=0.5)
-SENT = {"frames_encoded": 250, "frames_published": 245, "frames_dropped": 5, "frames_gapped": 0}
+SENT = {"frames_encoded": 250, "frames_published": 245, "frames_dropped": 5, "frames_silent": 0, "frames_gapped": 0}
 GOT = {
     "frames_due": 250, "frames_played": 240, "frames_concealed": 3, "frames_skipped": 4, "frames_comfort": 3,
     "epochs": 1, "connects": 1, "latency_ms_max": 1800.0, "handler_errors": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,11 +19,12 @@ import gateway.check
 from codec.errors import SoundCardError
 from codec.session import Encoder
 from gateway.check import check_gateway
-from gateway.config import CodecConfig, GatewayConfig, SourceConfig
+from gateway.config import CodecConfig, GatewayConfig, SourceConfig, StreamConfig
 from gateway.run import open_encoder
 from gateway.sources import AudioBlock
 from protocol.service import CheckStep, PathOrName
 from protocol.transport import BrokerConfig
+from tests.detector import detector
 
 
 class Microphone:
@@ -164,3 +166,19 @@ def test_a_model_that_is_missing_costs_the_other_steps_nothing(config: GatewayCo
     found = steps(wrong)
     assert list(found) == ["engine", "encoder", "source", "broker"]
     assert found["encoder"].finding.exit_code == 66
+
+
+@detector
+def test_a_stream_that_is_silent_in_pauses_needs_its_detector(config: GatewayConfig) -> None:
+    quiet = replace(config, source=SourceConfig(target="-"), stream=StreamConfig(silence="on"))
+    found = steps(quiet)
+    assert list(found) == ["engine", "encoder", "speed", "source", "pauses", "broker"]
+    assert found["pauses"].ok
+
+
+def test_a_missing_detector_fails_with_what_to_install(config: GatewayConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)
+    quiet = replace(config, source=SourceConfig(target="-"), stream=StreamConfig(silence="on"))
+    found = steps(quiet)["pauses"].finding
+    assert (found.verdict, found.exit_code) == ("failed", 78)
+    assert "pip install 'voxwire[silence]'" in found.detail

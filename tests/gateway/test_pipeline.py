@@ -26,6 +26,7 @@ from protocol.transport import (
     TransportStats,
     Will,
 )
+from tests.detector import detector
 
 FRAME = 1280
 
@@ -63,6 +64,9 @@ class ScriptedConnection:
 
     def on_connected(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
+
+    def probe_after(self, seconds: int | None) -> None:
+        self.probes = seconds
 
     def verify_publishing(self, topic: str) -> None:
         self.verified = topic
@@ -375,3 +379,34 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@detector
+@pytest.mark.parametrize(
+    ("stream", "delay_ms"), [({"link": "lan"}, 240), ({"link": "wan"}, 1200), ({"link": "narrow"}, 3000)]
+)
+def test_a_stream_that_is_silent_in_pauses_says_so_and_counts_what_it_does_not_send(
+    encoder: Any, make_source: Any, stream: dict[str, Any], delay_ms: int
+) -> None:
+    pipeline = Pipeline(config(silence="on", **stream), encoder, make_source([silence(40)]), stop=threading.Event())
+    stats = pipeline.run()
+    (connection,) = ScriptedConnection.made
+    manifest = decode_manifest(connection.said[1][1])
+    assert manifest.silence
+    assert connection.probes == 20
+    assert manifest.playout_delay_ms == delay_ms
+    packets = [
+        decode_packet(payload, manifest.packet_limits(0)) for topic, payload, _ in connection.said if topic[-2:] == "t0"
+    ]
+    assert [packet.pause_after for packet in packets][-1] == 8
+    assert (stats["frames_published"], stats["frames_silent"], stats["pauses"]) == (10, 30, 1)
+    stopped = decode_event(connection.said[-2][1])
+    assert isinstance(stopped, StreamStopped)
+    assert stopped.last_frame == 39
+
+
+def test_a_stream_with_every_frame_says_nothing_of_pauses(encoder: Any, make_source: Any) -> None:
+    stats = Pipeline(config(), encoder, make_source([silence(40)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert not decode_manifest(connection.said[1][1]).silence
+    assert (stats["frames_silent"], stats["pauses"], stats["heartbeats"]) == (0, 0, 0)

@@ -149,7 +149,7 @@ def _is_waiting(status: StatusMessage) -> bool:
 def assert_identities(run: NanoRun) -> None:
     """Every frame is accounted for, once, at both ends."""
     gateway, player = run.gateway, run.player
-    assert gateway["frames_encoded"] == gateway["frames_published"] + gateway["frames_dropped"]
+    assert gateway["frames_encoded"] == sum(gateway[f"frames_{what}"] for what in ("published", "dropped", "silent"))
     parts = ("frames_played", "frames_concealed", "frames_skipped", "frames_comfort")
     assert player["frames_due"] == sum(player[part] for part in parts), player
 

@@ -241,7 +241,9 @@ class Player:
             gone_at = (now if gone_at is None else gone_at) if self._receiver.gateway_gone else None
             if self._config.run.exit_on_stop and self._is_over(gone_s=0.0 if gone_at is None else now - gone_at):
                 return
-            if self._config.run.metrics_s and now - metrics_at >= self._config.run.metrics_s:
+            # In a pause they wait: nothing is new, and they would cost more than all the rest of the idle stream.
+            due = self._config.run.metrics_s and now - metrics_at >= self._config.run.metrics_s
+            if due and not self._receiver.pauses(now):
                 metrics_at = now
                 publish_metrics(self.connection, self._metrics_topic, self._presence, self.stats())
             written.tick()
@@ -321,5 +323,5 @@ class Player:
         totals = self._timeline.totals()
         return (
             f"{totals.due} frames due, {totals.played} played, {totals.concealed} concealed, {totals.skipped} skipped, "
-            f"{totals.comfort} silent, decode RTF {self._decoder.real_time_factor:.3f}"
+            f"{totals.comfort} silent or comfort noise, decode RTF {self._decoder.real_time_factor:.3f}"
         )

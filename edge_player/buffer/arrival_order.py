@@ -25,6 +25,11 @@ class ArrivalOrder:
             self._stats.gap_frames += index - newest_end
         self._newest_end[tier] = max(newest_end, index + count)
 
+    def go_on_at(self, index: int) -> None:
+        """What lies before that frame and did not come was never sent: no hole."""
+        for tier, end in self._newest_end.items():
+            self._newest_end[tier] = max(end, index)
+
     def forget(self) -> None:
         """The stream jumped: what came before says nothing of what follows."""
         self._newest_end.clear()

@@ -47,6 +47,10 @@ class FrameStore:
         """Whether all these columns of a frame wait."""
         return set(tiers) <= self._waiting.get(frame, {}).keys()
 
+    def first_from(self, frame: int) -> int | None:
+        """The lowest index that waits and is not below that one."""
+        return min((index for index in self._waiting if index >= frame), default=None)
+
     def take(self, frame: int) -> Mapping[int, Column]:
         """The columns of a frame by tier, none where it never came; it waits no more."""
         return self._waiting.pop(frame, {})

@@ -7,7 +7,7 @@ lost, whatever comes later (a buffer that waits for overflow instead turns one l
 Frame indices are the extended ones, counted from the start of the epoch. The first frame due is the anchor: the first
 one accepted; it sounds one playout delay after the least delayed of the first packets. From there on
 
-    due_frames = frames given out as Ready + as Lost + skipped_frames
+    due_frames = frames given out as Ready + as Lost + as Silent + skipped_frames
 
 holds at every moment. Nothing here loops over, or allocates for, an index that came from outside.
 """
@@ -18,13 +18,14 @@ import itertools
 
 from edge_player.buffer.epoch_end import EpochEnd
 from edge_player.buffer.frame_store import FrameStore
-from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Wait
+from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats, Lost, Ready, Silent, Wait
 from edge_player.buffer.packet_filing import PacketFiling
 from edge_player.buffer.playhead import Phase, Playhead
+from edge_player.buffer.silent_spans import SilentSpan, SilentSpans
 from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 
-__all__ = ["InsertResult", "JitterBuffer", "JitterConfig", "JitterStats", "Lost", "Ready", "Wait"]
+__all__ = ["InsertResult", "JitterBuffer", "JitterConfig", "JitterStats", "Lost", "Ready", "Silent", "Wait"]
 
 CATCH_UP_S = 0.5
 """Sound that comes back this much after it should have begun begins where it would be by now: a burst after a break
@@ -44,6 +45,7 @@ class JitterBuffer:
         self._store = FrameStore()
         self._head = Playhead(first_frame, store=self._store, stats=self.stats)
         self._end = EpochEnd()
+        self._silence = SilentSpans()
         self._filing = PacketFiling(
             config,
             tiers,
@@ -51,6 +53,7 @@ class JitterBuffer:
             head=self._head,
             store=self._store,
             end=self._end,
+            silence=self._silence,
             stats=self.stats,
         )
 
@@ -120,6 +123,19 @@ class JitterBuffer:
         """File a packet that came at `received_at` seconds on the caller's clock. Never raises on what came."""
         return self._filing.insert(packet, received_at, tier=tier)
 
+    def take_withdrawn(self) -> int:
+        """How many frames were given out as Silent and came after all, since the last call: they are due again."""
+        withdrawn, self._filing.withdrawn = self._filing.withdrawn, 0
+        return withdrawn
+
+    def hear_heartbeat(self, received_at: float) -> None:
+        """The sender says that it sends nothing, because nobody speaks."""
+        self._silence.note_heartbeat(received_at)
+
+    def forget_pause(self) -> None:
+        """The sender is gone in a pause: what does not come from now on is lost."""
+        self._silence.forget_open()
+
     # -- the end
 
     def end(self, last_frame: int) -> int:
@@ -164,7 +180,7 @@ class JitterBuffer:
 
     # -- play-out
 
-    def pull(self, now: float) -> Ready | Lost | Wait:
+    def pull(self, now: float) -> Ready | Lost | Silent | Wait:
         """The next frame due at `now` (seconds, the clock of `received_at`), its loss, or how long nothing is due."""
         head = self._head
         if head.phase is Phase.BUFFERING:
@@ -189,10 +205,10 @@ class JitterBuffer:
             head.phase = Phase.STARVED
             self.stats.starvations += 1
             return Wait(None)
-        return self._take()
+        return self._take(now)
 
     def _is_starving(self) -> bool:
-        lost = self._head.losses.lost >= self.config.frames(self.config.starve_s)
+        lost = self._head.losses.missing >= self.config.frames(self.config.starve_s)
         return lost and not self._store and self._end.last_frame is None
 
     def pass_over(self, seconds: float) -> None:
@@ -220,7 +236,7 @@ class JitterBuffer:
         none. Whoever decodes several at once takes them so: no frame is called lost before its time."""
         if self.count_ahead(count) < count:
             return []
-        return [item for item in (self._take() for _ in range(count)) if isinstance(item, Ready)]
+        return [item for item in (self._take(0.0) for _ in range(count)) if isinstance(item, Ready)]
 
     def count_ahead(self, most: int) -> int:
         """How many frames `pull_ahead` would give, up to `most`."""
@@ -242,15 +258,23 @@ class JitterBuffer:
             head.skip_to(edge)
         head.fresh = True
 
-    def _take(self) -> Ready | Lost:
+    def _take(self, now: float) -> Ready | Lost | Silent:
         head = self._head
         frame = head.advance()
         columns = self._store.take(frame)
         if self._base_tiers.isdisjoint(columns):
             head.losses.lost += 1
-            return Lost(frame)
+            span = self._silence.find(frame, now)
+            return Lost(frame) if span is None else self._pass_silence(frame, span)
         self._store.remember(frame, columns)
-        fresh = head.fresh or head.losses.lost >= self.config.frames(self.config.relock_s)
+        fresh = head.fresh or head.losses.missing >= self.config.frames(self.config.relock_s)
         head.fresh = False
         head.losses.forget()
         return Ready(frame, self._tiers.join(columns), fresh)
+
+    def _pass_silence(self, frame: int, span: SilentSpan) -> Silent:
+        head = self._head
+        head.losses.silent += 1
+        self.stats.silent_frames += 1
+        fresh, head.fresh = head.fresh, False
+        return Silent(frame, span.first, span.background, fresh)

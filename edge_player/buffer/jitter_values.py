@@ -50,6 +50,18 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """Frame `frame_index` is due and was never sent: nobody speaks in it. The pause began with `pause_first`, and the
+    last `background` frames before that hold the room alone. `fresh` as in Ready.
+    """
+
+    frame_index: int
+    pause_first: int
+    background: int = 0
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing is due: until that time (seconds, the caller's clock), or, if None, until something is inserted."""
 
@@ -104,6 +116,7 @@ class JitterStats:
     overlaps: packets of which some frames were here before and some were new. gaps: holes seen on arrival (a reordered
     packet may fill one later). relocks: play-out moved later because all that came was late, or some of it again and
     again. resyncs: jumps. rebuffers: how often sound that played, or had starved, began anew a playout delay later.
+    silent_frames: given out as Silent, those that were given out again as sound included.
     """
 
     accepted: int = 0
@@ -120,3 +133,4 @@ class JitterStats:
     refused: int = 0
     starvations: int = 0
     skipped_frames: int = 0
+    silent_frames: int = 0

@@ -10,7 +10,8 @@ class FrameLedger:
     """One epoch's frames, each counted once.
 
     played: decoded from what came. concealed: lost, and something was made up for it. comfort: silence stood in for it,
-    because it was lost or because it only brought the decoder into the stream. skipped: jumped over, nothing stood in
+    because it was lost or because it only brought the decoder into the stream, or the sound of the room, because nobody
+    speaks in it and it was never sent. skipped: jumped over, nothing stood in
     for it. due: from the first frame due to the last, by frame index. `due` and `skipped` come from the jitter buffer,
     the other three from play-out.
     """
@@ -38,6 +39,11 @@ class FrameLedger:
         """A frame that came brought the decoder into the stream; silence was played."""
         self.comfort += 1
         self._concealed_run = self._comfort_run = 0
+
+    def count_silent(self) -> None:
+        """A frame was never sent, since nobody speaks in it; what stands in for it is the room, or silence."""
+        self.comfort += 1
+        self._comfort_run += 1
 
     def count_lost(self, *, audible: bool) -> None:
         """A frame was lost; `audible` when sound was made up for it."""

@@ -13,20 +13,27 @@ class LossRun:
     """
 
     lost: int = 0
-    """Since the last frame that came, or the last standstill."""
+    """Since the last frame that came, or the last standstill: those that were never sent included."""
+    silent: int = 0
+    """Of those, the ones that the sender kept back because nobody spoke."""
     passed: int = 0
     """Before those: passed over, and not known to be there."""
     lost_before: int = 0
     """Lost in one run before those."""
 
+    @property
+    def missing(self) -> int:
+        """Those that should have come."""
+        return self.lost - self.silent
+
     def forget(self) -> None:
         """A frame came, or the play position was set: what lies behind is decided."""
-        self.lost = self.passed = self.lost_before = 0
+        self.lost = self.silent = self.passed = self.lost_before = 0
 
     def pass_over(self, unknown: int) -> None:
         """A standstill in which so many frames were due that had not come."""
         self.lost_before += self.lost
-        self.lost = 0
+        self.lost = self.silent = 0
         self.passed += unknown
 
     def covers(self, overshoot: int, *, heard: bool) -> bool:

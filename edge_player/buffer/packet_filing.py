@@ -9,6 +9,7 @@ from edge_player.buffer.frame_store import FrameStore
 from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterStats
 from edge_player.buffer.lateness import Lateness
 from edge_player.buffer.playhead import Phase, Playhead
+from edge_player.buffer.silent_spans import SilentSpans
 from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 from protocol.sequence import extend_serial
@@ -29,8 +30,12 @@ class PacketFiling:
         head: Playhead,
         store: FrameStore,
         end: EpochEnd,
+        silence: SilentSpans,
         stats: JitterStats,
     ) -> None:
+        self._silence = silence
+        self.withdrawn = 0
+        """Frames that were given out as silent and came after all, since the buffer was last asked."""
         self._config, self._stats = config, stats
         self._head, self._store, self._end = head, store, end
         self._num_tiers, self._base_tiers = len(tiers), tiers.base_tiers
@@ -72,10 +77,17 @@ class PacketFiling:
     def _insert_near(self, arrived: PlacedPacket) -> InsertResult:
         index, tier, received_at = arrived.index, arrived.tier, arrived.received_at
         count = arrived.packet.codes.shape[1]
+        begins_speech = self._begins_speech(arrived)
+        if begins_speech:
+            self._begin_speech(index, received_at)
         away = index - self._head.next_frame
         self._adjust_start(index, count, received_at)
         stored, late, known = self._store_frames(arrived)
-        if (stored or late) and self._head.phase is Phase.PLAYING and tier in self._base_tiers:
+        is_base = tier in self._base_tiers
+        if is_base:
+            self._note_silence(arrived)
+        # The first packet after a pause may be sent late on purpose, with what came shortly before the voice.
+        if (stored or late) and self._head.phase is Phase.PLAYING and is_base and not begins_speech:
             self._head.note_arrival(away, received_at)
         if stored:
             self._far.forget()
@@ -93,6 +105,35 @@ class PacketFiling:
             self._stats.relocks += 1
             self._head.rebuffer(self._sounds_at(index, received_at))
         return InsertResult.LATE
+
+    def _begins_speech(self, arrived: PlacedPacket) -> bool:
+        """Whether this is the first packet after a pause."""
+        paused_at = self._silence.open_since
+        return paused_at is not None and arrived.index >= paused_at
+
+    def _begin_speech(self, index: int, received_at: float) -> None:
+        """Somebody speaks again. Should the time of the first frame have passed (two clocks drift, and in a pause
+        nothing shows it; or the link was slow), then nothing was heard but the room: the pause is made longer."""
+        head = self._head
+        self._order.go_on_at(index)
+        overshoot = head.next_frame - index
+        if head.phase is not Phase.PLAYING or overshoot <= 0 or not head.losses.covers(overshoot, heard=True):
+            return
+        self.withdrawn += head.take_back(overshoot)
+        fresh = head.fresh
+        head.rebuffer(received_at + self._config.playout_delay_s)
+        head.fresh = fresh  # the decoder was fed all the while
+
+    def _note_silence(self, arrived: PlacedPacket) -> None:
+        packet, index = arrived.packet, arrived.index
+        count = packet.codes.shape[1]
+        self._silence.note_packet(
+            index,
+            count,
+            pause_after=packet.pause_after,
+            received_at=arrived.received_at,
+            next_after=self._store.first_from(index + count) if packet.pause_after else None,
+        )
 
     def _store_frames(self, arrived: PlacedPacket) -> tuple[int, int, int]:
         """Of the packet's frames: how many were new, came too late, were here before."""
@@ -142,7 +183,7 @@ class PacketFiling:
         return head.phase is Phase.STARVED or (
             head.phase is Phase.PLAYING
             and not self._store
-            and head.losses.lost >= self._config.frames(self._config.relock_s)
+            and head.losses.missing >= self._config.frames(self._config.relock_s)
         )
 
     def _insert_far(self, packet: PlacedPacket) -> InsertResult:

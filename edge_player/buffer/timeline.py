@@ -7,7 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from edge_player.buffer.capture_clock import CaptureClock
-from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, JitterStats, Lost, Ready, Wait
+from edge_player.buffer.jitter_buffer import (
+    InsertResult,
+    JitterBuffer,
+    JitterConfig,
+    JitterStats,
+    Lost,
+    Ready,
+    Silent,
+    Wait,
+)
 from edge_player.buffer.ledger import FrameLedger
 from edge_player.intake.tiers import TierMap
 from protocol.epoch import epoch_low7
@@ -27,6 +36,8 @@ class EpochPlan:
     tiers: TierMap
     jitter: JitterConfig
     capture: CaptureClock
+    silence: bool = False
+    """Whether nothing comes while nobody speaks, heartbeats aside."""
 
 
 @dataclass(slots=True)
@@ -98,7 +109,9 @@ class Timeline:
         # The newer first: should both share their 7 bits, the old one sends no more.
         for track in (self._next, self._current):
             if track is not None and epoch_low7(track.plan.epoch) == packet.epoch:
-                return track.buffer.insert(packet, received_at, tier=tier)
+                result = track.buffer.insert(packet, received_at, tier=tier)
+                track.ledger.forget_lost(track.buffer.take_withdrawn())
+                return result
         self.unknown_epoch += 1
         return None
 
@@ -107,6 +120,21 @@ class Timeline:
         track = self._find(epoch)
         if track is not None:
             track.buffer.expect(first_frame)
+
+    def hear_heartbeat(self, epoch: int, received_at: float) -> bool:
+        """The sender of the newest epoch sends nothing, because nobody speaks. epoch: its low 7 bits; False where
+        they are those of another."""
+        newest = self._next or self._current
+        if newest is None or epoch_low7(newest.plan.epoch) != epoch:
+            return False
+        newest.buffer.hear_heartbeat(received_at)
+        return True
+
+    def forget_pause(self) -> None:
+        """The sender is gone: a pause that it began is no pause any more."""
+        for track in (self._current, self._next):
+            if track is not None:
+                track.buffer.forget_pause()
 
     def report_clock(self, report: ClockReport) -> None:
         """When a frame of that epoch was captured."""
@@ -134,7 +162,7 @@ class Timeline:
         if track is not None:
             track.buffer.close()
 
-    def pull(self, now: float) -> Ready | Lost | Wait:
+    def pull(self, now: float) -> Ready | Lost | Silent | Wait:
         """The next frame due, over the border of two epochs too."""
         track = self._current
         if track is None:

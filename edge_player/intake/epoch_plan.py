@@ -57,6 +57,7 @@ def plan_epoch(manifest: StreamManifest, spec: CodecSpec, config: ReceiverConfig
             slack_s=config.slack_s,
         ),
         capture=CaptureClock(started_at_ms=manifest.started_at_ms, frame_duration_s=spec.frame_duration_s),
+        silence=manifest.silence,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from edge_player.buffer.timeline import EpochPlan
 from edge_player.intake.lag import LagStep, LagWatch
 from edge_player.intake.silence import SilenceStep, SilenceWatch
+from protocol.event import HEARTBEAT_PATIENCE_S, HEARTBEAT_S
 from protocol.packet import TokenPacket
 from protocol.transport import ConnectionState
 
@@ -19,6 +20,10 @@ SILENT_KEEPALIVES = 3
 
 SILENT_PACKETS = 3
 """And never less than so many packets last, where the keep-alive is shorter than they are."""
+
+
+PAUSED_PROBE_S = HEARTBEAT_S + 5
+"""In a pause TCP need not probe a link that its heartbeat proves: probes would cost twice what the heartbeats do."""
 
 
 class Link(Protocol):
@@ -33,6 +38,8 @@ class Link(Protocol):
     def resubscribe(self) -> None: ...
 
     def reconnect(self) -> None: ...
+
+    def probe_after(self, seconds: int | None) -> None: ...
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class LinkWatch:
         self._silence = SilenceWatch()
         self._lag = LagWatch()
         self._packet_s = 0.0
+        self._has_heartbeat = False
 
     @property
     def lag_s(self) -> float:
@@ -65,6 +73,7 @@ class LinkWatch:
         """Another epoch is to come."""
         jitter = plan.jitter
         self._packet_s = jitter.frames_per_packet * jitter.frame_duration_s
+        self._has_heartbeat = plan.silence
         self._silence.excuse()
         self._lag.begin(
             first_frame=plan.first_frame,
@@ -74,7 +83,7 @@ class LinkWatch:
         )
 
     def heard(self, received_at: float) -> None:
-        """A token packet came, of whatever worth."""
+        """A token packet came, of whatever worth, or the heartbeat of a pause."""
         silent_s = self._silence.heard(received_at)
         if silent_s is not None:
             logger.info("stream %s: packets again after %.1f s", self._stream, silent_s)
@@ -87,6 +96,10 @@ class LinkWatch:
         """The source of the stream stalls, or goes on after it."""
         self._lag.rebase()
 
+    def paused(self, lasts: bool) -> None:
+        """A pause of the stream began or has a heartbeat; or packets come again."""
+        self._link.probe_after(PAUSED_PROBE_S if lasts else None)
+
     def look(self, now: float, *, expects_packets: bool) -> None:
         """`expects_packets`: whether the stream is alive, as far as we were told."""
         if not expects_packets:
@@ -98,7 +111,9 @@ class LinkWatch:
         self._look_for_lag(now)
 
     def _look_for_silence(self, now: float) -> None:
-        limit_s = max(SILENT_KEEPALIVES * self._link.keepalive_s, SILENT_PACKETS * self._packet_s)
+        # Where pauses have a heartbeat, it measures the link; the keep-alive may then be as long as it likes.
+        usual_s = HEARTBEAT_PATIENCE_S if self._has_heartbeat else SILENT_KEEPALIVES * self._link.keepalive_s
+        limit_s = max(usual_s, SILENT_PACKETS * self._packet_s)
         first = not self._silence.acted
         step = self._silence.look(now, limit_s=limit_s)
         if step is SilenceStep.RESUBSCRIBE:

@@ -10,6 +10,7 @@ from codec.spec import CodecSpec
 from edge_player.buffer.jitter_buffer import InsertResult
 from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import PlayerError
+from edge_player.intake.declared_pause import DeclaredPause
 from edge_player.intake.episode import Episode
 from edge_player.intake.epoch_plan import check_playable, plan_epoch, usual_packet_rate
 from edge_player.intake.inbox import InboxKind, InboxMessage
@@ -23,6 +24,7 @@ from protocol.event import (
     SourceResumed,
     SourceStalled,
     StreamGap,
+    StreamPaused,
     StreamStarted,
     StreamStopped,
     decode_event,
@@ -44,13 +46,16 @@ class Witness(Protocol):
         """An epoch was announced."""
 
     def heard(self, received_at: float) -> None:
-        """A token packet came, of whatever worth."""
+        """A token packet came, of whatever worth, or the heartbeat that stands in for them in a pause."""
 
     def arrived(self, packet: TokenPacket, received_at: float) -> None:
         """A packet of the newest epoch, on its first tier, that its jitter buffer believed."""
 
     def interrupted(self) -> None:
         """The source stalls, or goes on after it."""
+
+    def paused(self, lasts: bool) -> None:
+        """Nobody speaks, and nothing is sent but heartbeats, of which each is told; or packets come again."""
 
 
 class Receiver:
@@ -89,6 +94,7 @@ class Receiver:
         self._gateway: tuple[str, StatusMessage | None] | None = None
         self.over = False
         """Whether the newest epoch has ended, by its own word, or its manifest was taken away."""
+        self._pause = DeclaredPause()
         self._stalled_at: int | None = None  # first frame that its source did not give, while it stalls
         self.gateway_gone = False
         """Whether the broker says that the gateway of the newest epoch is offline."""
@@ -102,6 +108,10 @@ class Receiver:
     def expects_packets(self) -> bool:
         """Whether the newest epoch is alive as far as we were told: not over, no stall, its gateway not offline."""
         return self._state.state == "online" and not self.over and not self.gateway_gone and self._stalled_at is None
+
+    def pauses(self, now: float) -> bool:
+        """Whether nothing is sent now because nobody speaks, as far as we were told."""
+        return self._pause.lasts(now) and not self.over and not self.gateway_gone
 
     def handle(self, message: InboxMessage) -> None:
         """Take one message. Never raises on what came from outside: it is counted."""
@@ -152,7 +162,7 @@ class Receiver:
 
     def _is_alive(self, at: float) -> bool:
         """Whether the newest epoch still sends."""
-        return not self.over and not self.gateway_gone and self._succession.is_alive(at)
+        return not self.over and not self.gateway_gone and (self._succession.is_alive(at) or self._pause.lasts(at))
 
     def _reconsider(self, at: float) -> None:
         """Open the manifest that was held back, once the newest epoch is silent."""
@@ -182,6 +192,7 @@ class Receiver:
             self._witness.opened(plan)
         self.over = self.gateway_gone = False
         self._stalled_at = None
+        self._pause.end()
         if self._gateway is None or self._gateway[0] != manifest.gateway_id:
             self._gateway = (manifest.gateway_id, None)
         self._follow(plan.tiers.wanted_tiers, manifest.gateway_id)
@@ -210,6 +221,7 @@ class Receiver:
         packet, received_at, tier = read.packet, read.message.received_at, read.message.tier
         if read.is_newest:
             self._succession.hear(received_at)
+            self._hear_pause(packet, received_at)
         result = self._timeline.insert(packet, received_at, tier=tier)
         believed = result not in (None, InsertResult.HELD, InsertResult.REFUSED)
         if self._witness is not None and believed and read.is_newest and tier == 0:
@@ -241,6 +253,8 @@ class Receiver:
             if event.epoch == self._timeline.newest_epoch:
                 self.over = True
                 self._set_state(StreamState("waiting", "the stream has ended", event.epoch))
+        elif isinstance(event, StreamPaused):
+            self._on_heartbeat(event, message.received_at)
         elif isinstance(event, StreamGap):
             self.stats.sender_gaps += 1
             self.stats.sender_gap_frames += event.frames
@@ -249,6 +263,29 @@ class Receiver:
                 self._on_stall(event.frame)
         elif isinstance(event, SourceResumed) and event.epoch == self._timeline.newest_epoch:
             self._on_resumed()
+
+    def _hear_pause(self, packet: TokenPacket, received_at: float) -> None:
+        """A packet of the newest epoch: it begins a pause, or says that there is none."""
+        if packet.pause_after:
+            self._begin_pause(received_at)
+        elif self._pause.lasts(received_at):
+            self._pause.end()
+            if self._witness is not None:
+                self._witness.paused(False)
+
+    def _begin_pause(self, received_at: float) -> None:
+        if self._pause.hear(received_at):
+            self.stats.pauses += 1
+        if self._witness is not None:
+            self._witness.paused(True)
+
+    def _on_heartbeat(self, event: StreamPaused, received_at: float) -> None:
+        self.stats.heartbeats += 1
+        if self.over or not self._timeline.hear_heartbeat(event.epoch, received_at):
+            return
+        self._begin_pause(received_at)  # should the packet that said so not have come
+        if self._witness is not None:
+            self._witness.heard(received_at)
 
     def _on_stall(self, frame: int) -> None:
         if self._stalled_at is None:
@@ -293,6 +330,8 @@ class Receiver:
         if self.over or self._state.state == "refused":
             return
         if self.gateway_gone:
+            self._pause.end()
+            self._timeline.forget_pause()
             self._set_state(StreamState("waiting", f"the gateway {gateway_id} is offline", newest))
         elif status.state == "online":
             if self._stalled_at is not None:

@@ -53,3 +53,5 @@ class ReceiverStats:
     sender_gaps: int = 0
     sender_gap_frames: int = 0
     source_stalls: int = 0
+    pauses: int = 0
+    heartbeats: int = 0

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.audio.resample import Resampler
-from edge_player.buffer.jitter_buffer import Lost, Ready, Wait
+from edge_player.buffer.jitter_buffer import Lost, Ready, Silent, Wait
 from edge_player.buffer.timeline import EpochPlan, EpochTrack, Timeline
 from edge_player.render.adaptation import Adaptation
+from edge_player.render.comfort_noise import ComfortNoise
 from edge_player.render.concealment import Concealer
 from edge_player.render.decoder import FrameDecoder
 from edge_player.render.ring import PcmRing
@@ -143,6 +144,7 @@ class Playout:
         self._frame_duration_s = spec.frame_duration_s
         self._resampler = Resampler(spec.sample_rate, sink_rate)
         self._concealer = Concealer(frame_size=spec.frame_size, sample_rate=spec.sample_rate)
+        self._noise = ComfortNoise()
         self._silence: NDArray[np.float32] = np.zeros(spec.frame_size, dtype=np.float32)
 
     @staticmethod
@@ -181,6 +183,7 @@ class Playout:
     def switch(self, plan: EpochPlan) -> None:
         """Another epoch starts to play: nothing of the old one is held over. Given to the Timeline."""
         self._concealer.reset()
+        self._noise.reset()
         self._unheard = 0
 
     def step(self, now: float) -> float | None:
@@ -216,6 +219,8 @@ class Playout:
             assert track is not None  # it has just given out a frame
             if isinstance(item, Lost):
                 self._conceal(track)
+            elif isinstance(item, Silent):
+                self._fill_pause(item, track)
             else:
                 self._play([item, *self._pull_more(waiting_s)], track, now)
         return now
@@ -272,6 +277,7 @@ class Playout:
             if self._unheard:
                 self._pass_unheard(item, track)
                 continue
+            self._noise.note(item.frame_index, item.codes, frame)
             gain = self._concealer.resume(item.codes)
             self._measure(item, track.plan)
             heard = frame if gain is None else frame * gain
@@ -299,9 +305,7 @@ class Playout:
         track.ledger.count_unheard()
 
     def _start_cold(self, item: Ready, plan: EpochPlan) -> None:
-        self.stats.decoder_resets += 1
-        self._decoder.reset()
-        self._concealer.reset()
+        self._reset_decoder()
         if item.frame_index == plan.first_frame:
             # The encoder started here too: decoding from nothing is exact, and nothing may be faded.
             self._concealer.start_at_full_level()
@@ -309,14 +313,45 @@ class Playout:
         else:
             self._unheard = PRIME_FRAMES
 
+    def _reset_decoder(self) -> None:
+        self.stats.decoder_resets += 1
+        self._decoder.reset()
+        self._concealer.reset()
+
+    def _fill_pause(self, item: Silent, track: EpochTrack) -> None:
+        """Nobody speaks: the room as it was, through the decoder as if it had come; silence where it is not known."""
+        if item.fresh:
+            self._reset_decoder()
+            self._unheard = PRIME_FRAMES
+        codes = self._noise.next(item)
+        if codes is None:
+            self._write(self._stand_in())
+        else:
+            samples = self._decode(codes[:, np.newaxis])
+            if self._unheard:
+                self._unheard -= 1
+                self._concealer.remember(codes)
+                heard = self._silence
+            else:
+                gain = self._concealer.resume(codes)
+                heard = samples if gain is None else samples * gain
+            self._write(heard if self.adaptation is None else self.adaptation.change(heard))
+        track.ledger.count_silent()
+
     def _conceal(self, track: EpochTrack) -> None:
+        samples = self._stand_in()
+        self._write(samples)
+        track.ledger.count_lost(audible=samples is not self._silence)
+
+    def _stand_in(self) -> NDArray[np.float32]:
+        """What the concealer makes of a frame that is not there; `_silence` itself where nothing of it is heard."""
         concealed = self._concealer.conceal()
         samples = self._silence
         if concealed.codes is not None:
             samples = self._decode(concealed.codes[:, np.newaxis])
-        heard = concealed.audible and not self._unheard
-        self._write(samples * concealed.gain if heard and concealed.gain is not None else self._silence)
-        track.ledger.count_lost(audible=heard)
+        if concealed.gain is None or not concealed.audible or self._unheard:
+            return self._silence
+        return samples * concealed.gain
 
     def _measure(self, item: Ready, plan: EpochPlan) -> None:
         waiting = self._ring.level + self._resampler.delay_samples

@@ -108,6 +108,7 @@ def make_manifest(spec: CodecSpec) -> Callable[..., StreamManifest]:
         started_at_ms: int = 5_000_000,
         weights_sha256: str | None = None,
         key_id: str | None = None,
+        silence: bool = False,
     ) -> StreamManifest:
         return StreamManifest(
             stream="lobby",
@@ -129,6 +130,7 @@ def make_manifest(spec: CodecSpec) -> Callable[..., StreamManifest]:
             playout_delay_ms=delay_ms,
             first_frame=first_frame,
             key_id=key_id,
+            silence=silence,
         )
 
     return build

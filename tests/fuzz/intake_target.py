@@ -8,13 +8,21 @@ from random import Random
 import numpy as np
 
 from codec.spec import CodecSpec
-from edge_player.buffer.jitter_values import Lost, Wait
+from edge_player.buffer.jitter_values import Lost, Silent, Wait
 from edge_player.buffer.timeline import Timeline
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig
 from protocol.epoch import epoch_low7
-from protocol.event import ClockReport, Event, SourceStalled, StreamStarted, StreamStopped, encode_event
+from protocol.event import (
+    ClockReport,
+    Event,
+    SourceStalled,
+    StreamPaused,
+    StreamStarted,
+    StreamStopped,
+    encode_event,
+)
 from protocol.manifest import CodecIdentity, StreamManifest, Tier, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.status import StatusMessage, encode_status
@@ -75,6 +83,8 @@ def _take(timeline: Timeline, now: float) -> None:
     assert timeline.current is not None
     if isinstance(item, Lost):
         timeline.current.ledger.count_lost(audible=False)
+    elif isinstance(item, Silent):
+        timeline.current.ledger.count_silent()
     else:
         assert item.codes.shape == (_SPEC.num_layers,)
         assert -1 <= int(item.codes.min()) <= int(item.codes.max()) < _SPEC.codebook_size
@@ -101,14 +111,15 @@ def _good_messages() -> dict[int, list[bytes]]:
         StreamStarted(_EPOCHS[0], 0, 1),
         StreamStopped(_EPOCHS[0], 0, 3, 1),
         SourceStalled(_EPOCHS[0], 2, 1),
+        StreamPaused(epoch_low7(_EPOCHS[0])),
     ]
     statuses = [StatusMessage("gateway", "gw-1", "online", 5, epoch=_EPOCHS[0])]
     statuses += [StatusMessage("gateway", "gw-1", "offline", session, epoch=_EPOCHS[0]) for session in (4, 5)]
     packets = [
-        TokenPacket(epoch_low7(epoch), index, np.full((layers, frames), 7, np.uint16))
+        TokenPacket(epoch_low7(epoch), index, np.full((layers, frames), 7, np.uint16), pause_after=pause_after)
         for epoch in _EPOCHS
         for index in _INDICES
-        for layers, frames in ((4, 1), (1, 2))
+        for layers, frames, pause_after in ((4, 1, 0), (1, 2, 0), (4, 1, 8))
     ]
     return {
         0: [encode_manifest(manifest) for manifest in manifests],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Wait
+from edge_player.buffer.jitter_buffer import InsertResult, JitterBuffer, JitterConfig, Lost, Ready, Silent, Wait
 from edge_player.intake.tiers import TierMap
 from protocol.manifest import Tier
 from protocol.packet import TokenPacket
@@ -21,12 +21,12 @@ MakePacket = Callable[..., TokenPacket]
 FRAME_S = 0.08
 
 
-def drain(buffer: JitterBuffer, start: float, frames: int) -> list[Ready | Lost | Wait]:
+def drain(buffer: JitterBuffer, start: float, frames: int) -> list[Ready | Lost | Silent | Wait]:
     """Pull as a sink does: one frame every 80 ms."""
     return [buffer.pull(start + index * FRAME_S) for index in range(frames)]
 
 
-def indices(items: list[Ready | Lost | Wait]) -> list[int | str]:
+def indices(items: list[Ready | Lost | Silent | Wait]) -> list[int | str]:
     """Frame indices of what was ready, `-` for a loss, `.` for a wait."""
     names: list[int | str] = []
     for item in items:
@@ -284,7 +284,7 @@ def test_a_link_that_became_slower_is_followed_instead_of_dropping_all(
     make_buffer: MakeBuffer, make_packet: MakePacket
 ) -> None:
     buffer = make_buffer()
-    out: list[Ready | Lost | Wait] = []
+    out: list[Ready | Lost | Silent | Wait] = []
     for tick in range(200):
         now = tick * FRAME_S
         if tick < 20:

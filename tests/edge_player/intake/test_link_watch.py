@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.link_watch import LinkWatch
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig
-from protocol.event import ClockReport, SourceResumed, SourceStalled, StreamStopped, encode_event
+from protocol.event import ClockReport, SourceResumed, SourceStalled, StreamPaused, StreamStopped, encode_event
 from protocol.manifest import StreamManifest, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.status import StatusMessage, encode_status
@@ -33,12 +33,16 @@ class FakeLink:
     keepalive_s: int = 5
     state: ConnectionState = ConnectionState.CONNECTED
     asked: list[str] = field(default_factory=list)
+    probes: list[int | None] = field(default_factory=list)
 
     def resubscribe(self) -> None:
         self.asked.append("subscribe")
 
     def reconnect(self) -> None:
         self.asked.append("reconnect")
+
+    def probe_after(self, seconds: int | None) -> None:
+        self.probes.append(seconds)
 
 
 class Listener:
@@ -238,3 +242,89 @@ def test_the_first_tier_alone_is_measured(listener: Listener, make_manifest: Mak
         listener.receiver.handle(InboxMessage(InboxKind.TOKENS, packet, clock.now, 1))
     assert listener.listen(20.0, epoch=EPOCH + 1, layers=2) == []
     assert listener.watch.lag_s < 0.1
+
+
+@pytest.fixture
+def quiet_listener(spec: CodecSpec, clock: Any, make_packet: MakePacket, make_manifest: MakeManifest) -> Listener:
+    """Of a stream that sends nothing while nobody speaks, in a pause."""
+    listener = Listener(spec, clock, make_packet)
+    listener.manifest(make_manifest(silence=True))
+    listener.listen(2.0)
+    packet = replace(make_packet(listener.frame), pause_after=8)
+    listener.get(InboxKind.TOKENS, encode_packet(packet, codebook_size=1024))
+    listener.frame += 1
+    return listener
+
+
+def beat(listener: Listener, seconds: float, epoch: int = EPOCH & 0x7F) -> list[str]:
+    """A pause so long, with its heartbeats; returns what was asked of the link."""
+    asked = []
+    for _ in range(round(seconds / 15)):
+        asked += listener.wait(15.0)
+        listener.event(StreamPaused(epoch))
+        listener.frame += round(15 / FRAME_S)
+    return asked
+
+
+def test_a_pause_with_its_heartbeat_is_no_dead_link(quiet_listener: Listener) -> None:
+    assert beat(quiet_listener, 600.0) == []
+    assert quiet_listener.receiver.pauses(quiet_listener.clock.now)
+    assert quiet_listener.receiver.stats.pauses == 1
+    assert quiet_listener.receiver.stats.heartbeats == 40
+
+
+@pytest.mark.parametrize("keepalive_s", [5, 300])
+def test_a_pause_without_its_heartbeat_is_a_dead_link_after_45_seconds(
+    quiet_listener: Listener, keepalive_s: int
+) -> None:
+    quiet_listener.link.keepalive_s = keepalive_s
+    beat(quiet_listener, 60.0)
+    assert quiet_listener.wait(44.5) == []
+    assert quiet_listener.wait(1.0) == ["subscribe"]
+    assert not quiet_listener.receiver.pauses(quiet_listener.clock.now)
+
+
+def test_in_a_pause_the_heartbeat_stands_in_for_the_probes_of_tcp(quiet_listener: Listener) -> None:
+    beat(quiet_listener, 30.0)
+    assert quiet_listener.link.probes == [20, 20, 20]
+    quiet_listener.listen(1.0)
+    assert quiet_listener.link.probes == [20, 20, 20, None]
+
+
+def test_the_heartbeat_of_another_epoch_proves_nothing(quiet_listener: Listener) -> None:
+    assert beat(quiet_listener, 60.0, epoch=EPOCH & 0x7F ^ 1) == ["subscribe"]
+
+
+def test_a_long_pause_is_no_lag(quiet_listener: Listener) -> None:
+    beat(quiet_listener, 3600.0)
+    assert quiet_listener.listen(30.0) == []
+    assert quiet_listener.watch.lag_s < 0.5
+    assert not quiet_listener.receiver.pauses(quiet_listener.clock.now)
+
+
+def test_a_heartbeat_tells_who_missed_the_pause(quiet_listener: Listener) -> None:
+    quiet_listener.listen(1.0)
+    assert not quiet_listener.receiver.pauses(quiet_listener.clock.now)
+    quiet_listener.event(StreamPaused(EPOCH & 0x7F))
+    assert quiet_listener.receiver.pauses(quiet_listener.clock.now)
+    assert quiet_listener.receiver.stats.pauses == 2
+
+
+def test_an_old_manifest_cannot_take_over_in_a_pause(quiet_listener: Listener, make_manifest: MakeManifest) -> None:
+    """None of its packets came for 4 s, and yet the epoch is alive."""
+    beat(quiet_listener, 60.0)
+    quiet_listener.manifest(make_manifest(EPOCH + 1, started_at_ms=1_000))
+    assert quiet_listener.receiver.stats.manifests_rolled_back == 1
+    assert quiet_listener.receiver.state.epoch == EPOCH
+
+
+def test_a_gateway_that_goes_in_a_pause_leaves_none(quiet_listener: Listener) -> None:
+    status = StatusMessage("gateway", "gw-1", "offline", 1, epoch=EPOCH)
+    quiet_listener.get(InboxKind.GATEWAY_STATUS, encode_status(status))
+    assert not quiet_listener.receiver.pauses(quiet_listener.clock.now)
+
+
+def test_a_heartbeat_after_the_end_says_nothing(quiet_listener: Listener) -> None:
+    quiet_listener.event(StreamStopped(EPOCH, 0, quiet_listener.frame - 1, 1))
+    quiet_listener.event(StreamPaused(EPOCH & 0x7F))
+    assert not quiet_listener.receiver.pauses(quiet_listener.clock.now)

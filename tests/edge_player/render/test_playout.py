@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -376,3 +377,59 @@ def test_a_decoder_that_takes_long_is_no_player_that_stood_still(decoder: Any, m
     bench.now += 2.0
     bench.run(0.01)
     assert bench.timeline.totals().skipped == 0
+
+
+def pausing(make_packet: MakePacket, first: int, last: int, *, after: int) -> dict[int, TokenPacket]:
+    """Speech, the last `after` frames of it background, then a pause."""
+    packets = live(make_packet, list(range(first, last)))
+    tick = 8 * (last - 1 - first)
+    return packets | {tick: replace(packets[tick], pause_after=after)}
+
+
+def test_in_a_pause_the_room_is_heard_and_every_frame_of_it_is_counted(
+    bench: Bench, decoder: Any, make_packet: MakePacket, code: Callable[[int], int]
+) -> None:
+    bench.open()
+    packets = pausing(make_packet, 0, 20, after=8)
+    packets |= {8 * frame: make_packet(frame) for frame in range(60, 80)}
+    heard = bench.run(6.6, packets)
+    bench.timeline.end(EPOCH, 79)
+    bench.run(1.0)
+    assert decoder.decoded[:20] == [code(frame) for frame in range(20)]
+    assert set(decoder.decoded[20:60]) == {code(frame) for frame in range(12, 20)}
+    assert decoder.decoded[60:80] == [code(frame) for frame in range(60, 80)]
+    totals = bench.timeline.totals()
+    assert (totals.due, totals.played, totals.comfort, totals.concealed) == (80, 40, 40, 0)
+    assert decoder.resets == 1
+    assert bench.ring.underruns == 0
+    pause = heard[int(np.flatnonzero(heard)[0]) :][20 * FRAME : 60 * FRAME]
+    assert np.all(pause > 0.0)  # neither a hole nor a fade
+
+
+def test_a_pause_before_any_background_was_heard_is_silence(bench: Bench, make_packet: MakePacket) -> None:
+    bench.open()
+    bench.run(1.0, {0: make_packet(0)})
+    bench.timeline.hear_heartbeat(EPOCH & 0x7F, bench.now)
+    heard = bench.run(1.5)
+    assert not heard[-RATE:].any()
+    totals = bench.timeline.totals()
+    assert totals.balanced
+    assert totals.comfort > 10
+
+
+def test_the_decoder_is_primed_in_a_pause_and_the_voice_after_it_is_whole(
+    bench: Bench, decoder: Any, make_packet: MakePacket
+) -> None:
+    """The process stood still in a pause: what the decoder forgets must not cost the first syllable."""
+    bench.open()
+    bench.run(2.5, pausing(make_packet, 0, 20, after=8))
+    bench.timeline.pass_over(2.0)
+    bench.now += 2.0
+    played = bench.timeline.totals().played
+    bench.run(1.5)
+    assert decoder.resets == 2
+    bench.run(3.0, live(make_packet, list(range(80, 100))))
+    bench.timeline.end(EPOCH, 99)
+    bench.run(1.0)
+    assert bench.timeline.totals().played - played == 20
+    assert bench.playout.stats.frames_primed == 0

@@ -1,4 +1,4 @@
-"""The command `gateway`: run, demo, check, config, devices."""
+"""The command `gateway`: run, demo, check, plan, config, devices."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gateway.arguments import add_demo_options, add_settings
 from gateway.config import GatewayConfig
+from gateway.plan.command import PLAN_EXAMPLE, add_plan_options, plan_command
 from protocol.service import (
     EXIT_CODES_HELP,
     StopSignal,
@@ -69,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         example=_CHECK_EXAMPLE,
     )
     add_settings(check)
+    add_plan_options(
+        add_command(
+            commands,
+            "plan",
+            _plan,
+            summary="choose the numbers of a stream for a link, and say what it will cost and how late it will be",
+            example=PLAN_EXAMPLE,
+        )
+    )
     add_config_command(
         commands,
         GatewayConfig,
@@ -106,6 +116,11 @@ def _check(arguments: argparse.Namespace) -> int:
     report = check_gateway(_config(arguments))
     print(json.dumps(report.to_dict()) if arguments.json else report.to_text())
     return report.exit_code
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    configure_logging("error", json=arguments.json)
+    return plan_command(arguments, _config(arguments))
 
 
 def _devices(arguments: argparse.Namespace) -> int:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from protocol.limits import MAX_FRAMES_PER_PACKET, MAX_PLAYOUT_DELAY_MS
 from protocol.link import LINK_PROFILES, LinkProfile
-from protocol.packet import MAX_FRAMES_PER_PACKET
 from protocol.service import PathOrName
 from protocol.topics import check_id
 from protocol.transport import BrokerConfig
+from protocol.transport.broker_config import MAX_KEEPALIVE_S
 
 __all__ = [
     "CodecConfig",
     "ConditioningConfig",
     "GatewayConfig",
+    "LinkConfig",
     "MicrophoneConfig",
     "RunConfig",
     "SourceConfig",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 MAX_CARD_CHANNELS = 64
+MAX_WINDOW = 100
+MAX_AGE_MS = 10 * MAX_PLAYOUT_DELAY_MS
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
@@ -147,6 +151,43 @@ class StreamConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """A link that is none of the three: what is set here goes over the profile that `stream.link` names.
+
+    `gateway plan` works all of it out. window: packets of QoS 1 that may be on their way. keepalive_s: MQTT's, where
+    broker.keepalive_s is not set. playout_delay_ms: what players wait before they sound the first packet.
+    max_age_ms: past which audio is dropped; none for as much above the playout delay as the profile has.
+    """
+
+    window: int | None = None
+    keepalive_s: int | None = None
+    playout_delay_ms: int | None = None
+    max_age_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("window", self.window, 1, MAX_WINDOW),
+            ("keepalive_s", self.keepalive_s, 1, MAX_KEEPALIVE_S),
+            ("playout_delay_ms", self.playout_delay_ms, 0, MAX_PLAYOUT_DELAY_MS),
+            ("max_age_ms", self.max_age_ms, 1, MAX_AGE_MS),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"link.{name} is {value}, expected {low} to {high}")
+
+    def over(self, profile: LinkProfile) -> LinkProfile:
+        """`profile` with what is set here. ValueError where the two contradict each other."""
+        delay_ms = profile.playout_delay_ms if self.playout_delay_ms is None else self.playout_delay_ms
+        patience_ms = profile.max_age_ms - profile.playout_delay_ms
+        return dataclasses.replace(
+            profile,
+            window=self.window or profile.window,
+            keepalive_s=self.keepalive_s or profile.keepalive_s,
+            playout_delay_ms=delay_ms,
+            max_age_ms=self.max_age_ms or delay_ms + patience_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CodecConfig:
     """Which codec encodes, and on what.
 
@@ -198,5 +239,17 @@ class GatewayConfig:
     microphone: MicrophoneConfig = field(default_factory=MicrophoneConfig)
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     stream: StreamConfig = field(default_factory=StreamConfig)
+    link: LinkConfig = field(default_factory=LinkConfig)
     codec: CodecConfig = field(default_factory=CodecConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        try:
+            self.link.over(self.stream.profile)
+        except ValueError as error:
+            raise ValueError(f"[link] over [stream] link = {self.stream.link!r}: {error}") from error
+
+    @property
+    def profile(self) -> LinkProfile:
+        """The link profile with what [stream] and [link] set put over it."""
+        return self.link.over(self.stream.profile)

@@ -3,6 +3,7 @@
     GatewayError                 1   anything of ours that is not below
     ├── SourceError             66   there is no audio to send: missing, empty, unreadable, unknown kind
     ├── MicrophoneError         74   the microphone went away and did not come back
+    ├── PlanError               78   no stream can be planned so: a figure out of range, or a link too thin for it
     └── DemoError                1   a process of the demo failed (it carries that process's exit code)
 
 Beside SourceError stands the codec's AddressError (66): an address on the network that gives no audio; `.transient`:
@@ -16,7 +17,7 @@ from typing import ClassVar
 
 from protocol.service import ExitCode, ServiceError
 
-__all__ = ["DemoError", "GatewayError", "MicrophoneError", "SourceError"]
+__all__ = ["DemoError", "GatewayError", "MicrophoneError", "PlanError", "SourceError"]
 
 
 class GatewayError(ServiceError):
@@ -33,6 +34,12 @@ class MicrophoneError(GatewayError):
     """The microphone went away in mid-stream. One that cannot be opened is the codec's SoundCardError, also 74."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.AUDIO_DEVICE
+
+
+class PlanError(GatewayError):
+    """No stream can be planned like that. The sentence names the quantity and what would do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIGURATION
 
 
 class DemoError(GatewayError):

@@ -72,7 +72,7 @@ class Pipeline:
         self._stop = stop
         self._clock = clock
         self._utc = utc
-        self._profile = config.stream.profile
+        self._profile = config.profile
         self._spec = encoder.spec
         self._layers = config.stream.layers or self._spec.num_layers
         if self._layers > self._spec.num_layers:

@@ -27,6 +27,7 @@ from protocol.service.liveness import LivenessWatch, PartFailedError, WatchedPar
 from protocol.service.logs import configure_logging
 from protocol.service.pace import PaceWatch
 from protocol.service.percentiles import Percentiles, PercentileSnapshot
+from protocol.service.quantities import parse_bit_rate, parse_byte_count, parse_share
 from protocol.service.stats_file import PeriodicStats, Stats, stats_at_the_end, write_stats
 from protocol.service.stop_signal import StopSignal
 
@@ -60,7 +61,10 @@ __all__ = [
     "distribution_version",
     "engine_finding",
     "load_config",
+    "parse_bit_rate",
+    "parse_byte_count",
     "parse_duration",
+    "parse_share",
     "run_command",
     "run_command_line",
     "setting_flags",

@@ -11,7 +11,7 @@ from codec.audio.cards import SoundCard
 from gateway import cli
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "check", "devices"])
+@pytest.mark.parametrize("command", ["run", "demo", "check", "plan", "devices"])
 def test_every_command_shows_an_example_and_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main([command, "--help"])

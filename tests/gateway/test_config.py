@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config import CodecConfig, GatewayConfig, SourceConfig, StreamConfig
+from gateway.config import CodecConfig, GatewayConfig, LinkConfig, SourceConfig, StreamConfig
 from protocol.errors import ProtocolError
 from protocol.service import ConfigError, load_config
 
@@ -32,6 +32,32 @@ def test_the_link_profile_sets_what_is_not_set_outright() -> None:
 def test_a_stream_out_of_range_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         StreamConfig(**values)
+
+
+def test_a_link_of_ones_own_goes_over_the_profile_that_is_named() -> None:
+    config = GatewayConfig(
+        stream=StreamConfig(link="narrow", frames_per_packet=25), link=LinkConfig(window=2, playout_delay_ms=4000)
+    )
+    profile = config.profile
+    assert (profile.frames_per_packet, profile.qos, profile.window, profile.keepalive_s) == (25, 1, 2, 30)
+    assert (profile.playout_delay_ms, profile.max_age_ms) == (4000, 4000 + 8000 - 3000)
+    assert GatewayConfig(link=LinkConfig(max_age_ms=9000, keepalive_s=60)).profile.max_age_ms == 9000
+    assert GatewayConfig().profile == StreamConfig().profile
+
+
+@pytest.mark.parametrize(
+    "values", [{"window": 0}, {"keepalive_s": 65536}, {"playout_delay_ms": 60_001}, {"max_age_ms": 0}]
+)
+def test_a_link_out_of_range_is_refused(values: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=rf"link\.{next(iter(values))} is .*, expected"):
+        LinkConfig(**values)
+
+
+def test_a_link_that_contradicts_itself_is_a_configuration_error(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text("[link]\nplayout_delay_ms = 2000\nmax_age_ms = 1500\n")
+    with pytest.raises(ConfigError, match=r"\[link\] over .*'wan': max_age_ms: expected more than the playout delay"):
+        load_config(GatewayConfig, path=path, environ={}, flags={})
 
 
 @pytest.mark.parametrize("values", [{"rate": 0}, {"channels": 0}, {"limit_s": 0.0}])

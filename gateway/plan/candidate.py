@@ -31,7 +31,15 @@ PING_SHARE: Final = 0.02
 """Of the stream that pings may cost: they are what notices a dead link."""
 KEEPALIVES_S: Final = (5, 10, 15, 30, 60, 120, 300)
 MIN_WINDOW: Final = 2
+HANDSHAKE_BYTES: Final = {False: 800, True: 6000}
+"""From the first SYN to the broker's yes, without and with TLS: its certificates are two or three thousand of them."""
+HANDSHAKE_TRIPS: Final = 4
+PATIENCE: Final = 2
+"""So many times what a handshake takes it may take."""
+STALL_PATIENCE: Final = 4
+"""So many times what a packet takes to be acknowledged, behind another, it may take before the link is called dead."""
 MIN_MAX_AGE_S: Final = 1.0
+MAX_CONNECT_TIMEOUT_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,18 @@ class Candidate:
     def playout_delay_ms(self) -> int:
         """Milliseconds."""
         return round(1000 * self.delays.playout)
+
+    @property
+    def connect_timeout_s(self) -> int:
+        """Whole seconds for one attempt to connect."""
+        sending_s = 8 * HANDSHAKE_BYTES[self.wish.tls] / self.wish.link_bps
+        return min(MAX_CONNECT_TIMEOUT_S, math.ceil(PATIENCE * (HANDSHAKE_TRIPS * self.wish.rtt_s + sending_s)))
+
+    @property
+    def stall_timeout_s(self) -> int:
+        """Whole seconds for which nothing may be acknowledged."""
+        in_the_way_s = 8 * largest_other_message(self.wish.wire, self.shape) / self.wish.link_bps
+        return math.ceil(STALL_PATIENCE * (self.wish.rtt_s + MIN_RTO_S + self.delays.sending + in_the_way_s))
 
     @property
     def profile(self) -> LinkProfile:

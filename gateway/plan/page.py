@@ -9,7 +9,7 @@ from gateway.plan.candidate import LINK_SHARE, Candidate, Delays
 from gateway.plan.hop import MAX_LAYERS, gateway_rate
 from gateway.plan.planner import UnmetPlanError, count
 from gateway.plan.wire_model import Cost
-from protocol.transport.broker_config import DEFAULT_KEEPALIVE_S
+from protocol.transport import BrokerConfig
 
 HOUR_S: Final = 3600
 MONTH_S: Final = 30 * 24 * HOUR_S
@@ -101,17 +101,33 @@ def gateway_settings(plan: Candidate) -> str:
         f"layers = {plan.shape.layers}\n\n"
         f"[link]\nwindow = {profile.window}\nkeepalive_s = {profile.keepalive_s}\n"
         f"playout_delay_ms = {profile.playout_delay_ms}\nmax_age_ms = {profile.max_age_ms}\n"
+        + _section("\n[broker]", _patience_settings(plan))
     )
 
 
 def player_settings(plan: Candidate) -> str:
     """TOML for edge-player.toml; the rest comes with the stream. Empty where a player's own settings will do."""
-    lines = []
-    if plan.profile.keepalive_s != DEFAULT_KEEPALIVE_S:
+    lines = _patience_settings(plan)
+    if plan.profile.keepalive_s != BrokerConfig().keepalive:
         lines.append(f"keepalive_s = {plan.profile.keepalive_s}")
     if plan.window > PLAYER_RECEIVE_MAXIMUM:
         lines.append(f"receive_maximum = {plan.window}")
-    return "\n".join(["[broker]", *lines, ""]) if lines else ""
+    return _section("[broker]", lines)
+
+
+def _patience_settings(plan: Candidate) -> list[str]:
+    """Where the link needs more patience than the broker's settings have by themselves."""
+    usual = BrokerConfig()
+    lines = []
+    if plan.connect_timeout_s > usual.connect_timeout_s:
+        lines.append(f"connect_timeout_s = {plan.connect_timeout_s}")
+    if plan.stall_timeout_s > usual.stall_timeout_s:
+        lines.append(f"stall_timeout_s = {plan.stall_timeout_s}")
+    return lines
+
+
+def _section(name: str, lines: list[str]) -> str:
+    return "\n".join([name, *lines, ""]) if lines else ""
 
 
 def _settings_text(plan: Candidate) -> list[str]:

@@ -34,7 +34,22 @@ def test_the_settings_it_prints_are_those_it_planned(capsys: pytest.CaptureFixtu
     assert config.stream.layers == choice.pop("layers") == 4
     assert {name: getattr(config.profile, name) for name in choice} == choice
     path.write_text(plan["settings"]["edge-player"])
-    assert load_config(PlayerConfig, path=path, environ={}, flags={}).broker.keepalive == choice["keepalive_s"]
+    player = load_config(PlayerConfig, path=path, environ={}, flags={}).broker
+    assert player.keepalive == choice["keepalive_s"]
+    assert (player.connect_timeout_s, player.stall_timeout_s) == (
+        config.broker.connect_timeout_s,
+        config.broker.stall_timeout_s,
+    )
+
+
+def test_a_thin_link_gets_the_time_that_a_handshake_takes_on_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "gateway.toml"
+    for more, least_s, most_s in (([], 3.0, 8.0), (["--tls"], 8.0, 30.0)):
+        assert cli.main([*THIN, *more, "--json"]) == 0
+        path.write_text(json.loads(capsys.readouterr().out)["settings"]["gateway"])
+        assert least_s <= load_config(GatewayConfig, path=path, environ={}, flags={}).broker.connect_timeout_s <= most_s
 
 
 def test_json_and_text_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:

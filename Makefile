@@ -5,6 +5,7 @@
 #   SOAK_ARGS=--short            more words for it: with SOAK_SECONDS=60, all but the slope of the memory
 #   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
+#   WIRE_ARGS='--seconds 120'    more words for `make bench-wire`
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
 #   FAULTS_ARGS=--long           its rows of ten and twenty minutes, too
 #   FAULTS_PEERS=naive,snapcast  which of those compared `make faults-peers` plays its rows to
@@ -19,6 +20,7 @@ DEMO_OUT ?= voxwire-demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+WIRE_ARGS ?=
 SPEECH ?=
 QUALITY_ARGS ?=
 LISTEN_ARGS ?=
@@ -45,7 +47,7 @@ TEST_PACKAGES := mosquitto iproute2 libportaudio2 pulseaudio pulseaudio-utils li
 INSTALL_INPUTS := pyproject.toml constraints.txt scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-qwen3 quality listen room soak faults faults-peers storm fuzz oracle oracle-environment system-packages clean clean-venv
+.PHONY: help demo test lint check bench bench-wire bench-qwen3 quality listen room soak faults faults-peers storm fuzz oracle oracle-environment system-packages clean clean-venv
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep '## ' $(MAKEFILE_LIST)
@@ -67,6 +69,9 @@ check: lint ## lint, and the tests that take a second
 
 bench: system-packages $(VENV)/.installed-dev ## the figures of docs/benchmarks.md, on an idle machine
 	scripts/bench.sh
+
+bench-wire: system-packages $(VENV)/.installed-dev ## what PCM, Opus, Codec2 and ours put on the wire: table, plot, JSON; seven minutes
+	$(BIN)/python -m benchmarks.wire --plot docs/images/wire.png $(WIRE_ARGS)
 
 quality: $(VENV)/.installed-compare ## our codec beside Opus, Codec2 and Speex on the same speech: table, plot and JSON
 	@scripts/debian-packages.sh $(CODEC_PACKAGES) || true

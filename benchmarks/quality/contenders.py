@@ -22,8 +22,8 @@ RATE_HZ = 16000
 TIMEOUT_S = 300
 """For one program and one recording: far more than any of them needs."""
 
-_CODEC2_RATE_HZ = 8000
-_CODEC2_FRAMES = {"3200": (64, 160), "2400": (48, 160), "1600": (64, 320), "1200": (48, 320), "700C": (28, 320)}
+CODEC2_RATE_HZ = 8000
+CODEC2_FRAMES = {"3200": (64, 160), "2400": (48, 160), "1600": (64, 320), "1200": (48, 320), "700C": (28, 320)}
 """Bits and samples of a frame. A file has whole bytes, so that a frame of 28 bits lies in 32."""
 
 Samples = NDArray[np.float32]
@@ -107,15 +107,15 @@ class Opus:
 
     def rebuild(self, recording: Samples) -> Iterator[Rebuilt]:
         """See Contender."""
-        encoder, decoder = (_program(name, "opus-tools") for name in ("opusenc", "opusdec"))
+        encoder, decoder = (find_program(name, "opus-tools") for name in ("opusenc", "opusdec"))
         for kbps, frame_ms in self.rates:
             with tempfile.TemporaryDirectory(prefix="voxwire-") as folder:
                 sound, coded, decoded = (Path(folder, name) for name in ("in.wav", "coded.opus", "out.wav"))
                 soundfile.write(sound, recording, RATE_HZ, subtype="PCM_16")
                 # A constant rate is the rate it says; the variable one is 5.7 kbit/s where 6 were asked for.
                 options = ("--hard-cbr", "--bitrate", str(kbps), "--framesize", str(frame_ms))
-                _run([encoder, "--quiet", *options, str(sound), str(coded)])
-                _run([decoder, "--quiet", "--no-dither", "--rate", str(RATE_HZ), str(coded), str(decoded)])
+                run_program([encoder, "--quiet", *options, str(sound), str(coded)])
+                run_program([decoder, "--quiet", "--no-dither", "--rate", str(RATE_HZ), str(coded), str(decoded)])
                 samples = read_audio(decoded, RATE_HZ)
                 yield Rebuilt(self.codec, self._variant(kbps, frame_ms), samples, *_ogg_payload(coded))
 
@@ -128,25 +128,25 @@ class Opus:
 class Codec2:
     """c2enc and c2dec. It knows 8 kHz only: nothing above 4 kHz comes back."""
 
-    variants: Sequence[str] = tuple(_CODEC2_FRAMES)
+    variants: Sequence[str] = tuple(CODEC2_FRAMES)
     codec: str = "Codec2"
 
     def rebuild(self, recording: Samples) -> Iterator[Rebuilt]:
         """See Contender."""
-        encoder, decoder = (_program(name, "codec2") for name in ("c2enc", "c2dec"))
-        narrow = _resample(recording, RATE_HZ, _CODEC2_RATE_HZ)
+        encoder, decoder = (find_program(name, "codec2") for name in ("c2enc", "c2dec"))
+        narrow = resample(recording, RATE_HZ, CODEC2_RATE_HZ)
         for mode in self.variants:
-            frame_bits, frame_size = _CODEC2_FRAMES[mode]
+            frame_bits, frame_size = CODEC2_FRAMES[mode]
             # It drops the samples behind the last whole frame, and speaks a frame later: two more frames of silence.
             frames = -(-narrow.size // frame_size) + 2
             padded = np.pad(narrow, (0, frames * frame_size - narrow.size))
             pcm = np.round(32767 * np.clip(padded, -1.0, 1.0)).astype("<i2")
-            coded = _run([encoder, mode, "-", "-"], pcm.tobytes())
+            coded = run_program([encoder, mode, "-", "-"], pcm.tobytes())
             if len(coded) != frames * -(-frame_bits // 8):
                 raise ContenderError(f"c2enc {mode} gave {len(coded)} bytes for {frames} frames of {frame_bits} bits")
-            decoded = np.frombuffer(_run([decoder, mode, "-", "-"], coded), dtype="<i2")
-            samples = _resample((decoded / 32768).astype(np.float32), _CODEC2_RATE_HZ, RATE_HZ)
-            yield Rebuilt(self.codec, mode, samples, frames * frame_bits, frames * frame_size / _CODEC2_RATE_HZ)
+            decoded = np.frombuffer(run_program([decoder, mode, "-", "-"], coded), dtype="<i2")
+            samples = resample((decoded / 32768).astype(np.float32), CODEC2_RATE_HZ, RATE_HZ)
+            yield Rebuilt(self.codec, mode, samples, frames * frame_bits, frames * frame_size / CODEC2_RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,13 @@ class Speex:
 
     def rebuild(self, recording: Samples) -> Iterator[Rebuilt]:
         """See Contender."""
-        encoder, decoder = (_program(name, "speex") for name in ("speexenc", "speexdec"))
+        encoder, decoder = (find_program(name, "speex") for name in ("speexenc", "speexdec"))
         for quality in self.qualities:
             with tempfile.TemporaryDirectory(prefix="voxwire-") as folder:
                 sound, coded, decoded = (Path(folder, name) for name in ("in.wav", "coded.spx", "out.wav"))
                 soundfile.write(sound, recording, RATE_HZ, subtype="PCM_16")
-                _run([encoder, "--wideband", "--quality", str(quality), str(sound), str(coded)])
-                _run([decoder, str(coded), str(decoded)])
+                run_program([encoder, "--wideband", "--quality", str(quality), str(sound), str(coded)])
+                run_program([decoder, str(coded), str(decoded)])
                 samples = read_audio(decoded, RATE_HZ)
                 yield Rebuilt(self.codec, self._variant(quality), samples, *_ogg_payload(coded))
 
@@ -182,15 +182,16 @@ def _layers_text(count: int) -> str:
     return "1 layer" if count == 1 else f"{count} layers"
 
 
-def _program(name: str, package: str) -> str:
+def find_program(name: str, package: str) -> str:
+    """Its path; ContenderError that names the Debian package where it is not installed."""
     path = shutil.which(name)
     if path is None:
         raise ContenderError(f"there is no {name} on this machine: apt-get install {package}")
     return path
 
 
-def _run(command: Sequence[str], given: bytes = b"") -> bytes:
-    """What it writes to its standard output."""
+def run_program(command: Sequence[str], given: bytes = b"") -> bytes:
+    """What it writes to its standard output; ContenderError where it fails."""
     name = Path(command[0]).name
     try:
         answer = subprocess.run(command, input=given, capture_output=True, check=False, timeout=TIMEOUT_S)
@@ -212,6 +213,7 @@ def _ogg_payload(path: Path) -> tuple[int, float]:
     return 8 * sum(size for size, _, _ in counted), float(sum(duration * base for _, duration, base in counted))
 
 
-def _resample(samples: Samples, in_rate: int, out_rate: int) -> Samples:
+def resample(samples: Samples, in_rate: int, out_rate: int) -> Samples:
+    """`samples` [T] at another rate, all at once."""
     resampler = Resampler(in_rate, out_rate)
     return np.concatenate([resampler.process(samples), resampler.flush()])

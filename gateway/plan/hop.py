@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.announcer import STATUS_REFRESH_S
-from gateway.plan.wire_model import MIN_RTO_S, Cost, Wire, companion_cost, ping_cost, publish_cost
+from gateway.plan.wire_model import MIN_RTO_S, Cost, Wire, companion_cost, ping_cost, probe_cost, publish_cost
 from protocol.event import CLOCK_REPORT_S
 from protocol.limits import MAX_FRAMES_PER_PACKET
 from protocol.manifest import MANIFEST_REFRESH_S
 from protocol.packing import packed_bytes
 from protocol.topics import Topics
+from protocol.transport.sockets import PROBE_AFTER_S
 
 FRAME_S: Final = 0.08
 """Of both codecs, as are the layers and the bits below."""
@@ -63,12 +64,25 @@ class HopRate:
     tokens: Cost
     clock: Cost
     pings: Cost
-    housekeeping: Cost
-    """Manifest, status and metrics, refreshed now and then."""
+    status: Cost
+    """The gateway's, and a player's metrics, each minute."""
+    manifest: Cost
+    probes: Cost
+    """TCP's own keep-alive, once nobody speaks."""
+
+    @property
+    def housekeeping(self) -> Cost:
+        """What is refreshed whether or not somebody speaks."""
+        return self.status + self.manifest
 
     @property
     def total(self) -> Cost:
         return self.tokens + self.clock + self.pings + self.housekeeping
+
+    @property
+    def idle(self) -> Cost:
+        """When nobody speaks."""
+        return self.pings + self.housekeeping + self.probes
 
     @property
     def speech(self) -> Cost:
@@ -104,7 +118,9 @@ def player_rate(wire: Wire, shape: Shape, *, rtt_s: float = 0.0, first_frame: in
         tokens=token_cost(wire, shape, rtt_s=rtt_s, first_frame=first_frame) * (1 / shape.packet_s),
         clock=clock_report_cost(wire, shape, rtt_s=rtt_s) * (1 / CLOCK_REPORT_S),
         pings=ping_cost(wire, qos=shape.qos).turned() * (1 / shape.keepalive_s),
-        housekeeping=manifest + status + metrics.turned(),
+        status=status + metrics.turned(),
+        manifest=manifest,
+        probes=probes(shape.keepalive_s, 1 / STATUS_REFRESH_S + 1 / METRICS_REFRESH_S).turned(),
     )
 
 
@@ -116,8 +132,17 @@ def gateway_rate(wire: Wire, shape: Shape, *, rtt_s: float = 0.0, first_frame: i
         tokens=token_cost(wire, shape, rtt_s=rtt_s, first_frame=first_frame) * (1 / shape.packet_s),
         clock=clock_report_cost(wire, shape, rtt_s=rtt_s) * (1 / CLOCK_REPORT_S),
         pings=ping_cost(wire, qos=shape.qos) * (1 / shape.keepalive_s),
-        housekeeping=manifest + status,
+        status=status,
+        manifest=manifest,
+        probes=probes(shape.keepalive_s, 1 / STATUS_REFRESH_S),
     )
+
+
+def probes(keepalive_s: float, others_per_s: float = 0.0) -> Cost:
+    """Of a connection with nothing but pings and some other messages: each ping takes the place of a probe, and
+    another message, at any time, of half a one."""
+    per_s = 1 / PROBE_AFTER_S - 1 / keepalive_s - others_per_s / 2
+    return probe_cost() * max(0.0, per_s)
 
 
 def largest_other_message(wire: Wire, shape: Shape) -> float:

@@ -117,6 +117,11 @@ def ping_cost(wire: Wire, *, qos: int) -> Cost:
     return Cost(ping + acknowledgement, ping + (acknowledgement if qos else 0))
 
 
+def probe_cost() -> Cost:
+    """TCP's own keep-alive after some silence, from our side: a bare header, and the answer."""
+    return Cost(IPV4_TCP_HEADER_BYTES, IPV4_TCP_HEADER_BYTES)
+
+
 def _length_bytes(rest: int) -> int:
     """Bytes of MQTT's own length field, seven bits in each."""
     return max(1, -(-rest.bit_length() // 7))

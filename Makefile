@@ -70,8 +70,8 @@ check: lint ## lint, and the tests that take a second
 bench: system-packages $(VENV)/.installed-dev ## the figures of docs/benchmarks.md, on an idle machine
 	scripts/bench.sh
 
-bench-wire: system-packages $(VENV)/.installed-dev ## what PCM, Opus, Codec2 and ours put on the wire: table, plot, JSON; seven minutes
-	$(BIN)/python -m benchmarks.wire --plot docs/images/wire.png $(WIRE_ARGS)
+bench-wire: system-packages $(VENV)/.installed-dev ## what PCM, Opus, Codec2 and ours put on the wire: table, plot, JSON; ten minutes
+	$(BIN)/python -m benchmarks.wire --plot docs/images/wire.png --out docs/reports/wire.json $(WIRE_ARGS)
 
 quality: $(VENV)/.installed-compare ## our codec beside Opus, Codec2 and Speex on the same speech: table, plot and JSON
 	@scripts/debian-packages.sh $(CODEC_PACKAGES) || true

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, Literal
 
 from benchmarks.wire.speech import CODEC2_MODES, OPUS_KBPS, PCM_RATES_HZ
@@ -25,7 +26,7 @@ Mqtt = Literal["5", "3.1.1"]
 @dataclass(frozen=True, slots=True)
 class Variant:
     """How tokens are packed. tiers: layers of each topic; empty for all on one. entropy, silence: as the packer knows
-    them. `flow.token_payloads` is where each of these comes to be bytes."""
+    them. `flow.tier_packers` is where each of these comes to be bytes."""
 
     entropy: bool = False
     silence: bool = False
@@ -33,7 +34,7 @@ class Variant:
 
 
 PLAIN: Final = Variant()
-VARIANTS: Sequence[Variant] = (PLAIN,)
+VARIANTS: Sequence[Variant] = (PLAIN, Variant(entropy=True))
 """All that the packer can do. A new way to pack joins the whole table by a line here."""
 
 
@@ -53,22 +54,18 @@ class Case:
 def batches() -> Iterator[Sequence[Case]]:
     """Cases that are measured at the same time: few enough that every message is answered before a kernel gets
     impatient, which would cost an acknowledgement more."""
-    for lengths in ((1,), (2,), FRAMES[2:]):
-        yield list(_ours(lengths))
+    for variant in VARIANTS:
+        for lengths in ((1,), (2,), FRAMES[2:]):
+            yield list(_ours(lengths, variant))
     yield list(_others((1,)))
     yield list(_others((2,)))
     yield [*_others(FRAMES[2:]), *_idle()]
 
 
-def _ours(lengths: Sequence[int]) -> Iterator[Case]:
+def _ours(lengths: Sequence[int], variant: Variant) -> Iterator[Case]:
     mqtts: tuple[Mqtt, ...] = ("5", "3.1.1")
-    for frames in lengths:
-        for variant in VARIANTS:
-            for layers in LAYERS:
-                for mqtt in mqtts:
-                    for tls in (False, True):
-                        for qos in (0, 1):
-                            yield Case(OURS, frames, qos, tls, mqtt, layers, variant)
+    for frames, layers, mqtt, tls, qos in product(lengths, LAYERS, mqtts, (False, True), (0, 1)):
+        yield Case(OURS, frames, qos, tls, mqtt, layers, variant)
 
 
 def _others(lengths: Sequence[int]) -> Iterator[Case]:

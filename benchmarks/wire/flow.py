@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.wire.cases import IDLE, IDLE_TOLD, OURS, Case, Variant
 from benchmarks.wire.speech import STEP_S, Speech
 from gateway.plan.hop import DAY_FRAME, DEVICE_ID, METRICS_BYTES, METRICS_REFRESH_S, STATUS_BYTES
+from protocol.entropy import CodesCoder, EntropyTables
 from protocol.event import CLOCK_REPORT_S, ClockReport, encode_event
 from protocol.link import NARROW
 from protocol.packet import TokenPacket, encode_packet
@@ -39,6 +40,7 @@ class Flow:
     speech: Speech
     publisher: Connection
     player: Connection
+    packers: Sequence[TierPacker] = ()
     next_at: float = 0.0
     report_at: float = 0.0
     sent: int = 0
@@ -77,7 +79,7 @@ class Flow:
         if self.case.what == OURS:
             codes = self.speech.codes
             steps = np.arange(first, first + frames) % codes.shape[1]
-            return token_payloads(codes[: self.case.layers, steps], index, self.case.variant)
+            return [packer.payload(codes[:, steps], index) for packer in self.packers]
         coded = self.speech.coded[self.case.what]
         data = b"".join(coded[step % len(coded)] for step in range(first, first + frames))
         # As lean as ours: epoch, index, number of frames, and all bytes as one.
@@ -95,17 +97,29 @@ class Flow:
         self.sent += 1
 
 
-def token_payloads(codes: NDArray[np.uint16], index: int, variant: Variant) -> Sequence[bytes]:
-    """One packet of `codes` [K, N], a payload for each tier."""
-    if variant.entropy or variant.silence:
+@dataclass(frozen=True, slots=True)
+class TierPacker:
+    """Packs the layers of one tier; coder: None where their codes are packed plainly."""
+
+    layers: slice
+    coder: CodesCoder | None
+
+    def payload(self, codes: NDArray[np.uint16], index: int) -> bytes:
+        """Of `codes` [all layers, N], whose first frame has that index."""
+        packet = TokenPacket(epoch=EPOCH & 0x7F, first_frame=index, codes=codes[self.layers])
+        return encode_packet(packet, codebook_size=CODEBOOK_SIZE, coder=self.coder)
+
+
+def tier_packers(num_layers: int, variant: Variant, tables: EntropyTables) -> Sequence[TierPacker]:
+    """One for each topic of a stream of so many layers."""
+    if variant.silence:
         raise NotImplementedError(f"nothing packs {variant} yet")
-    tiers = variant.tiers or (codes.shape[0],)
-    payloads, layer = [], 0
-    for layers in tiers:
-        packet = TokenPacket(epoch=EPOCH & 0x7F, first_frame=index, codes=codes[layer : layer + layers])
-        payloads.append(encode_packet(packet, codebook_size=CODEBOOK_SIZE))
-        layer += layers
-    return payloads
+    packers, first = [], 0
+    for layers in variant.tiers or (num_layers,):
+        coder = CodesCoder(tables, num_layers=layers, first_layer=first) if variant.entropy else None
+        packers.append(TierPacker(slice(first, first + layers), coder))
+        first += layers
+    return packers
 
 
 def status_topic(stream: str) -> str:
@@ -141,7 +155,8 @@ def open_flow(case: Case, number: int, speech: Speech, *, url: str, ca_file: Pat
         _connection(config, f"bench-gateway-{number}", case) as publisher,
         _connection(config, f"bench-player-{number}", case) as player,
     ):
-        flow = Flow(case, stream, speech, publisher, player)
+        packers = tier_packers(case.layers, case.variant, speech.tables) if case.what == OURS else ()
+        flow = Flow(case, stream, speech, publisher, player, packers)
         for tier in range(len(case.variant.tiers) or 1):
             player.subscribe(TOPICS.tokens(stream, tier), 1, flow.on_message if tier == 0 else _ignore)
         for topic in (TOPICS.event(stream), status_topic(stream)):

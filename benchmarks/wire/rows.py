@@ -44,7 +44,8 @@ def case_row(measured: Measured) -> Row:
     scale = 8e-3 / measured.seconds
     packets = measured.after.sent - measured.before.sent
     both = scale * (player.ip_bytes_in + player.ip_bytes_out)
-    predicted = predict_kbps(case)
+    payload = (measured.after.payload_bytes - measured.before.payload_bytes) / packets if case.frames else None
+    predicted = predict_kbps(case, payload)
     return {
         "what": case.what,
         "layers": case.layers or None,
@@ -55,9 +56,7 @@ def case_row(measured: Measured) -> Row:
         "entropy": "yes" if case.variant.entropy else "no",
         "silence": "yes" if case.variant.silence else "no",
         "tiers": len(case.variant.tiers) or 1,
-        "payload_bytes": round((measured.after.payload_bytes - measured.before.payload_bytes) / packets)
-        if case.frames
-        else None,
+        "payload_bytes": None if payload is None else round(payload, 1),
         "down_kbps": scale * player.ip_bytes_in,
         "up_kbps": scale * player.ip_bytes_out,
         "player_kbps": both,
@@ -67,16 +66,18 @@ def case_row(measured: Measured) -> Row:
     }
 
 
-def predict_kbps(case: Case) -> float | None:
-    """By the model of `gateway plan`; None for what it does not know."""
+def predict_kbps(case: Case, payload_bytes: float | None = None) -> float | None:
+    """By the model of `gateway plan`; of what it has no length for with the one that was sent. None for tiers."""
     wire = Wire(tls=case.tls, mqtt5=case.mqtt == "5", mtu=MTU)
     if case.what == IDLE:
         return 8e-3 * (ping_cost(wire, qos=0) * (1 / NARROW.keepalive_s) + probes(NARROW.keepalive_s)).both
     if case.what == IDLE_TOLD:
         return 8e-3 * _refreshed(player_rate(wire, _shape(case))).both
-    if case.what != OURS or case.variant.entropy or case.variant.silence or case.variant.tiers:
+    if case.variant.silence or case.variant.tiers:
         return None
-    rate = player_rate(wire, _shape(case))
+    is_known = case.what == OURS and not case.variant.entropy
+    sent = None if is_known or payload_bytes is None else round(payload_bytes)
+    rate = player_rate(wire, _shape(case), payload_bytes=sent)
     return 8e-3 * (rate.speech + rate.pings).both
 
 

@@ -24,6 +24,8 @@ from benchmarks.quality.contenders import (
     run_program,
 )
 from codec import Tokenizer, read_audio
+from codec.packaged import PACKAGED_VERSIONS, packaged_folder
+from protocol.entropy import TABLES_NAME, EntropyTables, decode_tables
 
 STEP_S: Final = 0.08
 PCM_RATES_HZ: Final = (16000, 24000)
@@ -37,10 +39,12 @@ _OPUS_FRAME_MS: Final = 20
 class Speech:
     """One recording in all forms, the same seconds of each; steps are taken round and round.
 
-    codes: [16 layers, T frames], one a step. coded: by name, the bytes of each step, of others than ours.
+    codes: [16 layers, T frames], one a step. tables: that entropy coding takes. coded: by name, the bytes of each step,
+    of others than ours.
     """
 
     codes: NDArray[np.uint16]
+    tables: EntropyTables
     coded: Mapping[str, Sequence[bytes]]
 
 
@@ -56,7 +60,8 @@ def load_speech() -> Speech:
     }
     coded |= {f"Opus {kbps} kbit/s": _opus(cut[RATE_HZ], kbps, steps) for kbps in OPUS_KBPS}
     coded |= {f"Codec2 {mode}": _codec2(cut[CODEC2_RATE_HZ], mode, steps) for mode in CODEC2_MODES}
-    return Speech(np.asarray(tokens.codes[0], dtype=np.uint16)[:, :steps], coded)
+    tables = decode_tables(packaged_folder(PACKAGED_VERSIONS["nano"]).joinpath(TABLES_NAME).read_bytes())
+    return Speech(np.asarray(tokens.codes[0], dtype=np.uint16)[:, :steps], tables, coded)
 
 
 def _pcm(samples: Samples) -> bytes:

@@ -96,9 +96,11 @@ def token_payload_bytes(layers: int, frames: int, *, first_frame: int = DAY_FRAM
     return 3 + _index_bytes(first_frame) + (2 if codes < 256 else 3) + codes
 
 
-def token_cost(wire: Wire, shape: Shape, *, rtt_s: float, first_frame: int = DAY_FRAME) -> Cost:
-    """One packet."""
-    payload = token_payload_bytes(shape.layers, shape.frames, first_frame=first_frame)
+def token_cost(
+    wire: Wire, shape: Shape, *, rtt_s: float, first_frame: int = DAY_FRAME, payload_bytes: int | None = None
+) -> Cost:
+    """One packet: packed codes, unless a length is given."""
+    payload = payload_bytes or token_payload_bytes(shape.layers, shape.frames, first_frame=first_frame)
     topic = len(shape.topics.tokens(shape.stream))
     return publish_cost(wire, topic, payload, qos=shape.qos, prompt=_is_prompt(shape, rtt_s))
 
@@ -109,13 +111,24 @@ def clock_report_cost(wire: Wire, shape: Shape, *, rtt_s: float) -> Cost:
     return companion_cost(wire, topic, CLOCK_REPORT_BYTES, qos=shape.qos, prompt=_is_prompt(shape, rtt_s))
 
 
-def player_rate(wire: Wire, shape: Shape, *, rtt_s: float = 0.0, first_frame: int = DAY_FRAME) -> HopRate:
-    """The hop between the broker and one player, in a stream that speaks all the time."""
+def player_rate(
+    wire: Wire,
+    shape: Shape,
+    *,
+    rtt_s: float = 0.0,
+    first_frame: int = DAY_FRAME,
+    payload_bytes: int | None = None,
+) -> HopRate:
+    """The hop between the broker and one player, in a stream that speaks all the time.
+
+    payload_bytes: of a packet, where it is not packed codes.
+    """
+    packet = token_cost(wire, shape, rtt_s=rtt_s, first_frame=first_frame, payload_bytes=payload_bytes)
     manifest = _refresh(wire, shape.topics.manifest(shape.stream), MANIFEST_BYTES, MANIFEST_REFRESH_S, expiry=True)
     status = _refresh(wire, shape.topics.gateway_status(DEVICE_ID), STATUS_BYTES, STATUS_REFRESH_S)
     metrics = _refresh(wire, shape.topics.edge_metrics(DEVICE_ID), METRICS_BYTES, METRICS_REFRESH_S, qos=0)
     return HopRate(
-        tokens=token_cost(wire, shape, rtt_s=rtt_s, first_frame=first_frame) * (1 / shape.packet_s),
+        tokens=packet * (1 / shape.packet_s),
         clock=clock_report_cost(wire, shape, rtt_s=rtt_s) * (1 / CLOCK_REPORT_S),
         pings=ping_cost(wire, qos=shape.qos).turned() * (1 / shape.keepalive_s),
         status=status + metrics.turned(),

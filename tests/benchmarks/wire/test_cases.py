@@ -7,17 +7,18 @@ from benchmarks.wire.cases import FRAMES, LAYERS, OTHERS, OURS, batches
 
 def test_ours_are_measured_in_every_combination() -> None:
     ours = {
-        (case.frames, case.qos, case.tls, case.mqtt, case.layers)
+        (case.frames, case.qos, case.tls, case.mqtt, case.layers, case.variant.entropy)
         for case in chain.from_iterable(batches())
         if case.what == OURS
     }
     expected = {
-        (frames, qos, tls, mqtt, layers)
+        (frames, qos, tls, mqtt, layers, entropy)
         for frames in FRAMES
         for qos in (0, 1)
         for tls in (False, True)
         for mqtt in ("5", "3.1.1")
         for layers in LAYERS
+        for entropy in (False, True)
     }
     assert ours == expected
 

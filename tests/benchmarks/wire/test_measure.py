@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.wire.cases import IDLE, OURS, Case, Variant
-from benchmarks.wire.flow import token_payloads
+from benchmarks.wire.flow import tier_packers
 from benchmarks.wire.measure import measure_batch, start_brokers
 from benchmarks.wire.rows import case_row
 from benchmarks.wire.speech import Speech
 from gateway.demo.broker import find_mosquitto
+from protocol.entropy import CodesCoder
 from protocol.packet import PacketLimits, decode_packet
 
 CASES = [
@@ -22,18 +23,26 @@ CASES = [
 ]
 
 
-def test_a_packet_of_ours_is_one_that_a_player_reads() -> None:
-    codes = np.arange(4 * 5, dtype=np.uint16).reshape(4, 5)
-    (payload,) = token_payloads(codes, 7, Variant())
-    np.testing.assert_array_equal(decode_packet(payload, PacketLimits(4, 2048)).codes, codes)
-    base, rest = token_payloads(codes, 7, Variant(tiers=(1, 3)))
+def test_a_packet_of_ours_is_one_that_a_player_reads(speech: Speech) -> None:
+    codes, tables = speech.codes[:, 100:125], speech.tables
+
+    def payloads(variant: Variant) -> list[bytes]:
+        return [packer.payload(codes, 7) for packer in tier_packers(4, variant, tables)]
+
+    (payload,) = payloads(Variant())
+    np.testing.assert_array_equal(decode_packet(payload, PacketLimits(4, 2048)).codes, codes[:4])
+    base, rest = payloads(Variant(tiers=(1, 3)))
     np.testing.assert_array_equal(decode_packet(base, PacketLimits(1, 2048)).codes, codes[:1])
-    np.testing.assert_array_equal(decode_packet(rest, PacketLimits(3, 2048)).codes, codes[1:])
+    np.testing.assert_array_equal(decode_packet(rest, PacketLimits(3, 2048)).codes, codes[1:4])
+    (coded,) = payloads(Variant(entropy=True))
+    limits = PacketLimits(4, 2048, coder=CodesCoder(tables, num_layers=4))
+    np.testing.assert_array_equal(decode_packet(coded, limits).codes, codes[:4])
+    assert len(coded) < len(payload)
 
 
-def test_what_nothing_packs_yet_is_said() -> None:
+def test_what_nothing_packs_yet_is_said(speech: Speech) -> None:
     with pytest.raises(NotImplementedError, match="nothing packs"):
-        token_payloads(np.zeros((4, 5), np.uint16), 0, Variant(entropy=True))
+        tier_packers(16, Variant(silence=True), speech.tables)
 
 
 @pytest.mark.broker

@@ -107,7 +107,8 @@ def _notes(own_network: bool, agreements: Sequence[Agreement], took_s: float) ->
         "included. payload_bytes: of one packet. predicted_kbps: by the model of `gateway plan`.",
         "Opus and Codec2 are what opusenc (constant rate, frames of 20 ms) and c2enc make of the same speech, in the "
         "same lean envelope as our tokens; a frame is 80 ms for all.",
-        "idle: the connection with its pings, each 30 s. idle, told: with the gateway's status and the player's "
+        "idle: a connection over which no pause was declared, with its pings, each 30 s, and TCP's probes; "
+        "`python -m benchmarks.silence` has pauses. idle, told: with the gateway's status and the player's "
         "metrics, each minute.",
         f"It took {took_s / 60:.1f} minutes.",
     ]

@@ -10,7 +10,8 @@ from benchmarks.harness import Cell
 from benchmarks.wire.cases import IDLE, IDLE_TOLD, OURS, Case
 from benchmarks.wire.measure import Measured
 from benchmarks.wire.network import MTU
-from gateway.plan.hop import HopRate, Shape, player_rate, probes
+from gateway.announcer import STATUS_REFRESH_S
+from gateway.plan.hop import METRICS_REFRESH_S, HopRate, Shape, player_rate, probes
 from gateway.plan.wire_model import Cost, Wire, ping_cost
 from protocol.link import NARROW
 
@@ -33,7 +34,7 @@ TARGETS: Final = (
     Target("continuous speech, QoS 0", OURS, 25, 0, 16, 2.75),
     Target("continuous speech, QoS 1", OURS, 25, 1, 16, 3.0),
     Target("four layers alone", OURS, 25, 0, 4, 1.1),
-    Target("idle, the connection alone", IDLE, 0, 1, 0, 0.1),
+    Target("idle, nothing declared", IDLE, 0, 1, 0, 0.1),
     Target("idle, with status and metrics", IDLE_TOLD, 0, 1, 0, 0.1),
 )
 
@@ -87,7 +88,8 @@ def _shape(case: Case) -> Shape:
 
 
 def _refreshed(rate: HopRate) -> Cost:
-    return rate.pings + rate.status + rate.probes
+    others_per_s = 1 / STATUS_REFRESH_S + 1 / METRICS_REFRESH_S
+    return rate.pings + rate.status + probes(NARROW.keepalive_s, others_per_s)
 
 
 def target_rows(rows: Sequence[Row]) -> list[Row]:

@@ -7,9 +7,9 @@ from typing import Final
 
 from gateway.announcer import STATUS_REFRESH_S
 from gateway.plan.wire_model import MIN_RTO_S, Cost, Wire, companion_cost, ping_cost, probe_cost, publish_cost
-from protocol.event import CLOCK_REPORT_S
+from protocol.event import CLOCK_REPORT_S, HEARTBEAT_S
 from protocol.limits import MAX_FRAMES_PER_PACKET
-from protocol.manifest import MANIFEST_REFRESH_S
+from protocol.manifest import MANIFEST_REFRESH_S, SILENT_REFRESH_S
 from protocol.packing import packed_bytes
 from protocol.topics import Topics
 from protocol.transport.sockets import PROBE_AFTER_S
@@ -21,8 +21,9 @@ BITS_PER_CODE: Final = 11
 
 # Measured with the encoders of `protocol`, ids as `device_id` makes them; a test compares.
 CLOCK_REPORT_BYTES: Final = 27
+HEARTBEAT_BYTES: Final = 3
 MANIFEST_BYTES: Final = 403
-STATUS_BYTES: Final = 331
+STATUS_BYTES: Final = 353
 METRICS_BYTES: Final = 440
 DEVICE_ID: Final = "gw-0123456789"
 METRICS_REFRESH_S: Final = 60.0
@@ -67,8 +68,8 @@ class HopRate:
     status: Cost
     """The gateway's, and a player's metrics, each minute."""
     manifest: Cost
-    probes: Cost
-    """TCP's own keep-alive, once nobody speaks."""
+    paused: Cost
+    """All that goes on in a pause of a stream with `silence`: pings, heartbeats, and what is refreshed more rarely."""
 
     @property
     def housekeeping(self) -> Cost:
@@ -78,11 +79,6 @@ class HopRate:
     @property
     def total(self) -> Cost:
         return self.tokens + self.clock + self.pings + self.housekeeping
-
-    @property
-    def idle(self) -> Cost:
-        """When nobody speaks."""
-        return self.pings + self.housekeeping + self.probes
 
     @property
     def speech(self) -> Cost:
@@ -133,7 +129,9 @@ def player_rate(
         pings=ping_cost(wire, qos=shape.qos).turned() * (1 / shape.keepalive_s),
         status=status + metrics.turned(),
         manifest=manifest,
-        probes=probes(shape.keepalive_s, 1 / STATUS_REFRESH_S + 1 / METRICS_REFRESH_S).turned(),
+        paused=_paused(wire, shape, manifest, status)
+        + ping_cost(wire, qos=0).turned() * (1 / shape.keepalive_s)
+        + metrics.turned(),
     )
 
 
@@ -147,13 +145,20 @@ def gateway_rate(wire: Wire, shape: Shape, *, rtt_s: float = 0.0, first_frame: i
         pings=ping_cost(wire, qos=shape.qos) * (1 / shape.keepalive_s),
         status=status,
         manifest=manifest,
-        probes=probes(shape.keepalive_s, 1 / STATUS_REFRESH_S),
+        paused=_paused(wire, shape, manifest, status) + ping_cost(wire, qos=0) * (1 / shape.keepalive_s),
     )
 
 
+def _paused(wire: Wire, shape: Shape, manifest: Cost, status: Cost) -> Cost:
+    """What the gateway says; TCP's probes wait for longer than a heartbeat takes to come."""
+    heartbeat = publish_cost(wire, len(shape.topics.event(shape.stream)), HEARTBEAT_BYTES, qos=0, prompt=True)
+    rarely = manifest * (MANIFEST_REFRESH_S / SILENT_REFRESH_S) + status * (STATUS_REFRESH_S / SILENT_REFRESH_S)
+    return heartbeat * (1 / HEARTBEAT_S) + rarely
+
+
 def probes(keepalive_s: float, others_per_s: float = 0.0) -> Cost:
-    """Of a connection with nothing but pings and some other messages: each ping takes the place of a probe, and
-    another message, at any time, of half a one."""
+    """TCP's own, where no pause was declared and little comes: each ping takes the place of one, and another message,
+    at any time, of half a one."""
     per_s = 1 / PROBE_AFTER_S - 1 / keepalive_s - others_per_s / 2
     return probe_cost() * max(0.0, per_s)
 

@@ -38,7 +38,7 @@ def plan_to_text(plan: Candidate) -> str:
         ("", ""),
         ("a player's hop", f"{_both(rate.total)}: {100 * plan.link_share:.1f} % of the link"),
         ("of that", f"{_kbps(8 * rate.tokens.both)} tokens, {_kbps(8 * (rate.total.both - rate.tokens.both))} beside"),
-        ("when nobody speaks", _kbps(8 * rate.idle.both)),
+        ("in a pause", f"{_kbps(8 * rate.paused.both)}, with --silence on"),
         ("the gateway's hop", _both(gateway_rate(wish.wire, shape, rtt_s=wish.rtt_s).total, down="up", up="down")),
         ("mouth to ear", _delays(delays)),
         ("bytes of speech", f"{_bytes(hour)} an hour, {_bytes(MONTH_S / HOUR_S * hour)} in 30 days"),
@@ -67,7 +67,7 @@ def plan_to_dict(plan: Candidate) -> Figures:
         "expected": {
             "down_kbps": _k(8 * plan.rate.total.forth), "up_kbps": _k(8 * plan.rate.total.back),
             "both_kbps": _k(plan.bits_per_s), "tokens_kbps": _k(8 * plan.rate.tokens.both),
-            "idle_kbps": _k(8 * plan.rate.idle.both),
+            "paused_kbps": _k(8 * plan.rate.paused.both),
             "gateway_kbps": _k(8 * gateway_rate(wish.wire, plan.shape, rtt_s=wish.rtt_s).total.both),
             "link_share": round(plan.link_share, 5), "datagrams_per_packet": plan.datagrams,
             "delay_ms": round(1000 * plan.delays.total),

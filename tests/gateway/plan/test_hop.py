@@ -10,16 +10,18 @@ from gateway.plan.hop import (
     CLOCK_REPORT_BYTES,
     DAY_FRAME,
     DEVICE_ID,
+    HEARTBEAT_BYTES,
     MANIFEST_BYTES,
     METRICS_BYTES,
     METRICS_REFRESH_S,
     STATUS_BYTES,
     Shape,
+    gateway_rate,
     player_rate,
     token_payload_bytes,
 )
 from gateway.plan.wire_model import Wire
-from protocol.event import ClockReport, encode_event
+from protocol.event import ClockReport, StreamPaused, encode_event
 from protocol.manifest import CodecIdentity, StreamManifest, Tier, encode_manifest
 from protocol.packet import TokenPacket, encode_packet
 from protocol.service import device_id
@@ -54,6 +56,7 @@ def test_what_is_said_beside_the_tokens_is_as_long_as_the_encoders_make_it() -> 
     figures = {
         name: 1234.12 if "ms" in name else DAY_FRAME if name.startswith("frames") else 3 for name in METRICS_NAMES
     }
+    assert len(encode_event(StreamPaused(EPOCH & 0x7F))) == HEARTBEAT_BYTES
     metrics = StatusMessage("edge", DEVICE_ID, "online", EPOCH, stats=figures)
     assert len(encode_status(metrics)) == pytest.approx(METRICS_BYTES, abs=30)
     assert RunConfig().metrics_s == METRICS_REFRESH_S
@@ -71,6 +74,15 @@ def test_the_prediction_is_what_the_kernel_counted_in_a_minute(frames: int, qos:
     rate = player_rate(Wire(), Shape(frames=frames, qos=qos, stream="case5"))
     predicted = 8e-3 * (rate.tokens + rate.clock + rate.pings).both
     assert predicted == pytest.approx(MEASURED_KBPS[frames, qos], rel=0.01)
+
+
+@pytest.mark.parametrize(("keepalive_s", "kbps"), [(30, 0.1384), (60, 0.1112)])
+def test_a_pause_costs_about_what_was_measured(keepalive_s: int, kbps: float) -> None:
+    """docs/benchmarks.md, Pauses: over TLS, without a player's metrics."""
+    shape = Shape(frames=25, qos=1, keepalive_s=keepalive_s)
+    with_metrics = player_rate(Wire(tls=True), shape)
+    metrics = with_metrics.status + gateway_rate(Wire(tls=True), shape).status * -1
+    assert 8e-3 * (with_metrics.paused + metrics * -1).both == pytest.approx(kbps, rel=0.1)
 
 
 def test_long_round_trips_let_reports_share_the_acknowledgement() -> None:

@@ -204,16 +204,31 @@ class Connection:
         expiry_s: int | None = None,
         weight: int = 1,
         reliable: bool = False,
+        drop_precedence: int = 0,
+        max_age_s: float | None = None,
     ) -> None:
         """Accept a message for sending; never waits.
 
-        Live (the default): bounded, the oldest gives way, and what waits too long is dropped; counted in messages and
-        `weight` (frames). `reliable` (manifest, status, events): a lane of its own, sent first, kept over reconnects;
-        raises OutboxFullError when that is full. `expiry_s`: only MQTT 5 carries it (5 bytes more).
+        Live (the default): bounded, the oldest gives way, and what waits too long (`max_age_s`, None for the
+        connection's) is dropped; counted in messages and `weight` (frames). Those with a `drop_precedence` wait behind
+        all that have a lower one, and give way before them. `reliable` (manifest, status, events): a lane of its own,
+        sent first, kept over reconnects; raises OutboxFullError when that is full. `expiry_s`: only MQTT 5 carries it
+        (5 bytes more).
         """
         _check_qos(qos)
         check_topic(topic)
-        message = Outgoing(topic, bytes(payload), qos, retain, self._clock(), expiry_s, weight, reliable)
+        message = Outgoing(
+            topic,
+            bytes(payload),
+            qos,
+            retain,
+            self._clock(),
+            expiry_s,
+            weight,
+            reliable,
+            drop_precedence,
+            max_age_s,
+        )
         self._delivery.accept(message)
         self._loop.wake()
 

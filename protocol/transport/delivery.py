@@ -25,6 +25,7 @@ class _Counters:
     weight_accepted: int = 0
     messages_published: int = 0
     weight_published: int = 0
+    yielding_published: int = 0
     messages_resent: int = 0
     reliable_published: int = 0
     reliable_failed: int = 0
@@ -70,7 +71,7 @@ class Delivery:
             first = overflowed and not self._dropping
             self._dropping = overflowed or (self._dropping and self._outbox.is_full())
         if first:
-            logger.warning("the outbox is full: the broker takes less than we publish; the oldest packets are dropped")
+            logger.warning("the outbox is full: the broker takes less than we publish; packets are dropped")
 
     def pump(self, session: Session) -> None:
         """Hand over what the window allows, the reliable lane first. Network thread.
@@ -166,6 +167,8 @@ class Delivery:
             "weight_published": counters.weight_published,
             "messages_dropped": dropped.messages,
             "weight_dropped": dropped.weight,
+            "yielding_published": counters.yielding_published,
+            "yielding_dropped": dropped.yielding,
             "dropped_overflow": dropped.overflow,
             "dropped_stale": dropped.stale,
             "dropped_refused": dropped.refused,
@@ -202,6 +205,7 @@ class Delivery:
         else:
             self._counters.messages_published += 1
             self._counters.weight_published += message.weight
+            self._counters.yielding_published += message.drop_precedence > 0
 
     def _next_live_qos(self) -> int | None:
         message = self._outbox.next_live()

@@ -18,5 +18,7 @@ class PublishingConnection(Protocol):
         expiry_s: int | None = None,
         weight: int = 1,
         reliable: bool = False,
+        drop_precedence: int = 0,
+        max_age_s: float | None = None,
     ) -> None:
         """See `Connection.publish`."""

@@ -52,6 +52,8 @@ class TransportStats:
     weight_published: int = 0
     messages_dropped: int = 0
     weight_dropped: int = 0
+    yielding_published: int = 0  # of messages_published, those with a drop precedence
+    yielding_dropped: int = 0  # of messages_dropped, those with a drop precedence
     dropped_overflow: int = 0  # the outbox was full: the oldest gave way
     dropped_stale: int = 0  # waited longer than max_age_s
     dropped_refused: int = 0  # the broker said no, or the message is too large for it

@@ -124,6 +124,19 @@ def _add_stream(group: argparse._ArgumentGroup) -> None:
     add("--qos", dest="stream.qos", type=int, choices=(0, 1), help="of the token packets (default: of the link)")
     add("--layers", dest="stream.layers", type=int, metavar="K", help="send the first K layers only (default: all)")
     add(
+        "--tiers",
+        dest="stream.tiers",
+        metavar="K,K,…",
+        help="so many layers on each topic, as in 4,12: players take what they can afford (default: all on one)",
+    )
+    add(
+        "--upper-qos",
+        dest="stream.upper_qos",
+        type=int,
+        choices=(0, 1),
+        help="of all tiers but the base (default: that of the base)",
+    )
+    add(
         "--silence",
         dest="stream.silence",
         choices=("off", "on"),

@@ -19,6 +19,7 @@ from gateway.errors import MicrophoneError, SourceError
 from gateway.levels import level_finding
 from gateway.run import open_encoder
 from gateway.sources import AudioSource, select_source
+from gateway.tiers import cut_tiers
 from gateway.voice_activity import VoiceActivity
 from protocol.service import (
     CheckReport,
@@ -50,6 +51,7 @@ def check_gateway(config: GatewayConfig) -> CheckReport:
     def load() -> Finding:
         nonlocal encoder
         encoder = open_encoder(config.codec)
+        cut_tiers(config.stream, codec=encoder.spec.name, num_layers=encoder.spec.num_layers)
         return _encoder_finding(encoder)
 
     report.add("engine", engine_finding)
@@ -132,7 +134,7 @@ def _permissions(config: GatewayConfig) -> Finding:
     return permissions_finding(
         config.broker,
         publish={
-            topics.tokens(config.stream.name): nothing,
+            **{topics.tokens(config.stream.name, tier): nothing for tier in range(len(config.stream.tiers or (0,)))},
             topics.event(config.stream.name): nothing,
             topics.gateway_status(gateway_id): encode_status(status),
         },

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from protocol.limits import MAX_FRAMES_PER_PACKET, MAX_PLAYOUT_DELAY_MS
+from protocol.limits import MAX_FRAMES_PER_PACKET, MAX_PLAYOUT_DELAY_MS, MAX_TIERS
 from protocol.link import LINK_PROFILES, LinkProfile
 from protocol.service import PathOrName
 from protocol.topics import check_id
@@ -106,10 +106,11 @@ class StreamConfig:
     """What the stream is called and how it is cut into packets.
 
     base: first part of every topic. name: id of the stream. link: lan, wan or narrow; sets what is not set here.
-    frames_per_packet: 1 to 25. qos: 0 or 1. layers: send the first so many layers only. start_delay_s: announce the
-    stream so long before its first sample, for players to be there in time. entropy: code the packets by the codec's
-    tables, which players must have too; auto: where there are tables and packets are long enough for it to pay.
-    silence: on for sending nothing while nobody speaks.
+    frames_per_packet: 1 to 25. qos: 0 or 1. layers: send the first so many layers only. tiers: so many layers on each
+    tier, in layer order, 1 to 4 of them; none for all on one. upper_qos: of all tiers but the base; none for qos.
+    start_delay_s: announce the stream so long before its first sample, for players to be there in time. entropy: code
+    the packets by the codec's tables, which players must have too; auto: where there are tables and packets are long
+    enough for it to pay. silence: on for sending nothing while nobody speaks.
     """
 
     name: str = "lobby"
@@ -120,6 +121,8 @@ class StreamConfig:
     frames_per_packet: int | None = None
     qos: int | None = None
     layers: int | None = None
+    tiers: tuple[int, ...] | None = None
+    upper_qos: int | None = None
     start_delay_s: float = 0.0
     entropy: Literal["auto", "on", "off"] = "auto"
     silence: Literal["off", "on"] = "off"
@@ -136,8 +139,33 @@ class StreamConfig:
             raise ValueError(f"stream.qos is {self.qos}, expected 0 or 1")
         if self.layers is not None and self.layers < 1:
             raise ValueError(f"stream.layers is {self.layers}, expected 1 or more")
+        self._check_tiers()
         if not 0 <= self.start_delay_s <= 3600:
             raise ValueError(f"stream.start_delay_s is {self.start_delay_s}, expected 0 to 3600")
+
+    def _check_tiers(self) -> None:
+        if self.tiers is not None:
+            shown = ",".join(str(size) for size in self.tiers) or "empty"
+            if not 1 <= len(self.tiers) <= MAX_TIERS:
+                raise ValueError(f"stream.tiers is {shown}, expected 1 to {MAX_TIERS} tiers")
+            if any(size < 1 for size in self.tiers):
+                raise ValueError(f"stream.tiers is {shown}, expected 1 layer or more on each tier")
+            if self.layers is not None and sum(self.tiers) != self.layers:
+                raise ValueError(
+                    f"stream.tiers is {shown}, which comes to {sum(self.tiers)} layers, expected {self.layers}, "
+                    "as stream.layers has it"
+                )
+        if self.upper_qos not in (None, 0, 1):
+            raise ValueError(f"stream.upper_qos is {self.upper_qos}, expected 0 or 1")
+        if self.upper_qos and not self.profile.qos:
+            raise ValueError(
+                "stream.upper_qos is 1 and the base tier goes at QoS 0, expected no more than that: the upper tiers "
+                "are of no use without the base"
+            )
+
+    def qos_of(self, tier: int) -> int:
+        """Of the packets of that tier, 0 the base."""
+        return self.profile.qos if tier == 0 or self.upper_qos is None else self.upper_qos
 
     @property
     def profile(self) -> LinkProfile:

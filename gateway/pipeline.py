@@ -13,19 +13,18 @@ from codec.session import Encoder
 from gateway.announcer import Announcer
 from gateway.config import GatewayConfig
 from gateway.encoder_worker import EncoderWorker
-from gateway.errors import GatewayError
 from gateway.pacer import Pacer
 from gateway.packetizer import Packetizer
-from gateway.publisher import Publisher
 from gateway.silence_gate import SilenceGate, preroll_frames
 from gateway.sources import AudioSource
 from gateway.stall import StallWatch
 from gateway.stream_writer import StreamWriter
+from gateway.tiers import cut_tiers, open_publisher, send_window
 from gateway.voice_activity import VoiceActivity
-from protocol.entropy import CodesCoder, EntropyTables
+from protocol.entropy import EntropyTables
 from protocol.epoch import epoch_low7, new_epoch
 from protocol.event import HEARTBEAT_S
-from protocol.manifest import CodecIdentity, StreamManifest, Tier
+from protocol.manifest import CodecIdentity, StreamManifest
 from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, ConnectionState, Presence, await_connected
@@ -74,9 +73,8 @@ class Pipeline:
         self._utc = utc
         self._profile = config.profile
         self._spec = encoder.spec
-        self._layers = config.stream.layers or self._spec.num_layers
-        if self._layers > self._spec.num_layers:
-            raise GatewayError(f"{self._spec.name} has {self._spec.num_layers} layers, asked to send {self._layers}.")
+        self._tiers = cut_tiers(config.stream, codec=self._spec.name, num_layers=self._spec.num_layers)
+        self._layers = sum(tier.num_layers for tier in self._tiers)
         self._id = config.run.id or device_id("gw")
         self._epoch = new_epoch()
         self._topics = Topics(config.stream.base)
@@ -99,12 +97,14 @@ class Pipeline:
         self._packetizer = Packetizer(
             epoch_low7=epoch_low7(self._epoch), frames_per_packet=self._profile.frames_per_packet, layers=self._layers
         )
-        self._publisher = Publisher(
+        self._publisher = open_publisher(
             self.connection,
-            topic=self._topics.tokens(config.stream.name, 0),
-            qos=self._profile.qos,
+            config.stream,
+            self._profile,
+            self._topics,
+            self._tiers,
             codebook_size=self._spec.codebook_size,
-            coder=None if tables is None else CodesCoder(tables, num_layers=self._layers),
+            tables=tables,
         )
         self._gate: SilenceGate | None = None
         voice: VoiceActivity | None = None
@@ -159,7 +159,10 @@ class Pipeline:
             return self.stats()
 
     def stats(self) -> Stats:
-        """Every counter, flat. `encoded = published + dropped + silent` once the pipeline has ended."""
+        """Every counter, flat. `encoded = published + dropped + silent` once the pipeline has ended.
+
+        Frames are counted by their base tier. Packets are those of all tiers; the upper ones' among them stand apart.
+        """
         metrics = self.worker.metrics
         transport = self.connection.stats()
         encode_ms = metrics.encode_ms.snapshot()
@@ -170,6 +173,7 @@ class Pipeline:
             "source": self._source.description,
             "frames_per_packet": self._profile.frames_per_packet,
             "layers": self._layers,
+            "tiers": ",".join(str(tier.num_layers) for tier in self._tiers),
             "qos": self._profile.qos,
             "entropy": self._entropy or "off",
             "frames_encoded": metrics.frames_encoded,
@@ -183,6 +187,8 @@ class Pipeline:
             "nonfinite_samples": metrics.nonfinite_samples,
             "packets_published": transport.messages_published,
             "packets_dropped": transport.messages_dropped,
+            "tier_packets_published": transport.yielding_published,
+            "tier_packets_dropped": transport.yielding_dropped,
             "payload_bytes": self._publisher.payload_bytes,
             "entropy_bytes_saved": self._publisher.bytes_saved,
             "input_overflows": self._source.overflows,
@@ -219,7 +225,7 @@ class Pipeline:
             dataclasses.replace(broker, keepalive_s=broker.keepalive_s or self._profile.keepalive_s),
             will=self._presence.will(),
             offline=self._presence.offline(),
-            window=self._profile.window,
+            window=send_window(self._config.stream, self._profile, self._tiers),
             max_age_s=self._profile.max_age_ms / 1000,
             clock=self._clock,
         )
@@ -242,7 +248,8 @@ class Pipeline:
         if self._gate is not None:
             # While packets flow TCP has no use for probes, and in a pause they would cost twice what heartbeats do.
             self.connection.on_connected(lambda: self.connection.probe_after(PAUSED_PROBE_S))
-        self.connection.verify_publishing(self._topics.tokens(self._config.stream.name, 0))
+        for topic in self._publisher.topics:
+            self.connection.verify_publishing(topic)
         self.connection.start()
         timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
         await_connected(
@@ -333,7 +340,7 @@ class Pipeline:
                 delay_samples=spec.delay_samples,
                 weights_sha256=spec.weights_sha256,
             ),
-            tiers=(Tier(first_layer=0, num_layers=self._layers),),
+            tiers=self._tiers,
             frames_per_packet=self._profile.frames_per_packet,
             epoch=self._epoch,
             started_at_ms=round(started_at * 1000),

@@ -10,7 +10,10 @@ __all__ = ["Publisher"]
 
 
 class Publisher:
-    """Token packets to one topic, as live audio: a full outbox drops its oldest packet and counts its frames.
+    """Token packets of one tier to its topic, as live audio: a full outbox drops its oldest packet, counted by frames.
+
+    tier: 0 is the base, whose packets carry the weight of their frames: a frame is published when its base is. The
+    higher a tier, the sooner its packets give way. max_age_s: so long they are worth sending; None: as the base.
 
     coder: of a stream that is entropy-coded.
 
@@ -25,9 +28,13 @@ class Publisher:
         qos: int,
         codebook_size: int,
         coder: CodesCoder | None = None,
+        tier: int = 0,
+        max_age_s: float | None = None,
     ) -> None:
         self._connection = connection
-        self._topic = topic
+        self.topic = topic
+        self._tier = tier
+        self._max_age_s = max_age_s
         self._qos = qos
         self._codebook_size = codebook_size
         self._coder = coder
@@ -37,9 +44,16 @@ class Publisher:
         """By entropy coding."""
 
     def publish(self, packet: TokenPacket) -> None:
-        """Hand a packet to the connection; never blocks on the network. Its weight is its number of frames."""
+        """Hand a packet to the connection; never blocks on the network."""
         payload = encode_packet(packet, codebook_size=self._codebook_size, coder=self._coder)
-        self._connection.publish(self._topic, payload, qos=self._qos, weight=packet.codes.shape[1])
+        self._connection.publish(
+            self.topic,
+            payload,
+            qos=self._qos,
+            weight=0 if self._tier else packet.num_frames,
+            drop_precedence=self._tier,
+            max_age_s=self._max_age_s,
+        )
         self.packets += 1
         self.payload_bytes += len(payload)
         if self._coder is not None:

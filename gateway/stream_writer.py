@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from gateway.announcer import Announcer
 from gateway.encoder_worker import FrameMark
 from gateway.packetizer import Packetizer
-from gateway.publisher import Publisher
 from gateway.silence_gate import SilenceGate
+from gateway.tiers import TieredPublisher
 from protocol.packet import TokenPacket
 
 __all__ = ["StreamWriter"]
@@ -26,7 +26,7 @@ class StreamWriter:
     def __init__(
         self,
         packetizer: Packetizer,
-        publisher: Publisher,
+        publisher: TieredPublisher,
         announcer: Announcer,
         *,
         live: bool,

@@ -108,7 +108,8 @@ class StreamManifest:
     """UTC of the first sample of frame 0, ms. Nominal where first_frame is not 0."""
     gateway_id: str
     qos: int
-    """Of token packets, 0 or 1: a subscriber that asks for more gains nothing."""
+    """Of token packets, 0 or 1; of the base tier's where the others go at 0. A subscriber that asks for more gains
+    nothing, and one that asks for this gets every tier as it was sent."""
     playout_delay_ms: int
     """What the link profile recommends."""
     first_frame: int = 0

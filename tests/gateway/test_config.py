@@ -60,6 +60,44 @@ def test_a_link_that_contradicts_itself_is_a_configuration_error(tmp_path: Path)
         load_config(GatewayConfig, path=path, environ={}, flags={})
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"tiers": (4, 4, 4, 2, 2)}, "tiers is 4,4,4,2,2, expected 1 to 4 tiers"),
+        ({"tiers": ()}, "tiers is empty, expected 1 to 4 tiers"),
+        ({"tiers": (0, 16)}, "tiers is 0,16, expected 1 layer or more on each tier"),
+        ({"tiers": (20, -4)}, "expected 1 layer or more on each tier"),
+        ({"tiers": (4, 4), "layers": 9}, "tiers is 4,4, which comes to 8 layers, expected 9"),
+        ({"upper_qos": 2}, "upper_qos is 2, expected 0 or 1"),
+        ({"upper_qos": 1, "link": "lan"}, "the base tier goes at QoS 0"),
+        ({"upper_qos": 1, "qos": 0}, "the base tier goes at QoS 0"),
+    ],
+)
+def test_tiers_that_make_no_sense_are_refused_with_what_was_expected(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        StreamConfig(**values)
+
+
+def test_the_base_may_be_acknowledged_and_the_rest_not() -> None:
+    config = StreamConfig(tiers=(4, 12), upper_qos=0)
+    assert [config.qos_of(tier) for tier in (0, 1)] == [1, 0]
+    assert [StreamConfig(tiers=(4, 12), qos=0).qos_of(tier) for tier in (0, 1)] == [0, 0]
+
+
+@pytest.mark.parametrize("text", ["4,12", " 4, 12"])
+def test_tiers_are_numbers_with_commas_on_the_command_line_and_a_list_in_a_file(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text("[stream]\ntiers = [4, 12]\n")
+    by_flag = load_config(GatewayConfig, path=None, environ={}, flags={"stream.tiers": text})
+    by_file = load_config(GatewayConfig, path=path, environ={}, flags={})
+    assert by_flag.stream.tiers == by_file.stream.tiers == (4, 12)
+
+
+def test_a_tier_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"stream\.tiers.*whole number, got 'x'"):
+        load_config(GatewayConfig, path=None, environ={}, flags={"stream.tiers": "4,x"})
+
+
 @pytest.mark.parametrize("values", [{"rate": 0}, {"channels": 0}, {"limit_s": 0.0}])
 def test_a_source_out_of_range_is_refused(values: dict[str, int | float]) -> None:
     with pytest.raises(ValueError, match="expected"):

@@ -17,7 +17,7 @@ from gateway.sources import AudioBlock
 from protocol.event import SourceResumed, SourceStalled, StreamGap, StreamStarted, StreamStopped, decode_event
 from protocol.manifest import decode_manifest
 from protocol.packet import decode_packet
-from protocol.service import PartFailedError
+from protocol.service import ConfigError, PartFailedError
 from protocol.transport import (
     BrokerConfig,
     BrokerUnavailableError,
@@ -59,6 +59,7 @@ class ScriptedConnection:
         self.failure: BaseException | None = None
         self.said: list[tuple[str, bytes, dict[str, Any]]] = []
         self.steps: list[str] = []
+        self.verified: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
         ScriptedConnection.made.append(self)
 
@@ -69,7 +70,7 @@ class ScriptedConnection:
         self.probes = seconds
 
     def verify_publishing(self, topic: str) -> None:
-        self.verified = topic
+        self.verified.append(topic)
 
     def raise_refusals(self) -> None:
         if ScriptedConnection.refusal is not None:
@@ -159,6 +160,34 @@ def test_what_is_sent_agrees_with_the_manifest(encoder: Any, make_source: Any) -
     assert stopped.at_ms - started.at_ms == pytest.approx(6 * 80, abs=20)
 
 
+def test_a_stream_in_tiers_is_announced_so_and_its_frames_are_counted_by_the_base(
+    encoder: Any, make_source: Any
+) -> None:
+    settings = config(tiers=(1, 3), upper_qos=0, frames_per_packet=5)
+    stats = Pipeline(settings, encoder, make_source([silence(7)]), stop=threading.Event()).run()
+    (connection,) = ScriptedConnection.made
+    assert topics(connection) == ["status", "manifest", "event", "t0", "t1", "t0", "t1", "event", "manifest"]
+    manifest = decode_manifest(connection.said[1][1])
+    assert [(tier.first_layer, tier.num_layers) for tier in manifest.tiers] == [(0, 1), (1, 3)]
+    assert (manifest.qos, connection.window) == (1, 3)
+    columns: dict[int, list[Any]] = {}
+    for topic, payload, _ in connection.said[3:7]:
+        tier = int(topic[-1])
+        packet = decode_packet(payload, manifest.packet_limits(tier))
+        columns.setdefault(tier, []).append(packet.codes)
+    whole = np.concatenate([np.concatenate(columns[tier], axis=1) for tier in (0, 1)])
+    np.testing.assert_array_equal(whole, [[frame + layer for frame in range(7)] for layer in range(4)])
+    assert connection.verified == ["vw/v1/s/lobby/t0", "vw/v1/s/lobby/t1"]
+    assert stats["frames_encoded"] == stats["frames_published"] == 7
+    assert (stats["tiers"], stats["packets_published"]) == ("1,3", 4)
+
+
+def test_tiers_that_the_codec_does_not_have_are_refused_before_anything_starts(encoder: Any, make_source: Any) -> None:
+    with pytest.raises(ConfigError, match="comes to 16 layers, expected 4"):
+        Pipeline(config(tiers=(4, 12)), encoder, make_source([]), stop=threading.Event())
+    assert ScriptedConnection.made == []
+
+
 def test_the_link_profile_reaches_the_connection(encoder: Any, make_source: Any) -> None:
     Pipeline(config(link="lan"), encoder, make_source([silence(1)]), stop=threading.Event()).run()
     (connection,) = ScriptedConnection.made
@@ -235,7 +264,7 @@ def test_what_the_broker_does_not_let_us_publish_ends_the_stream_in_order(encode
     with pytest.raises(NotAuthorisedError, match="we may not publish"):
         Pipeline(config(), encoder, make_source([silence(3)]), stop=threading.Event()).run()
     (connection,) = ScriptedConnection.made
-    assert connection.verified == "vw/v1/s/lobby/t0"
+    assert connection.verified == ["vw/v1/s/lobby/t0"]
     assert connection.steps[-1] == "stop"
 
 

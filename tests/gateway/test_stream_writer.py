@@ -13,6 +13,7 @@ from gateway.packetizer import Packetizer
 from gateway.publisher import Publisher
 from gateway.silence_gate import SilenceGate
 from gateway.stream_writer import StreamWriter
+from gateway.tiers import TieredPublisher
 from protocol.event import HEARTBEAT_S, StreamPaused, decode_event
 from protocol.manifest import CodecIdentity, StreamManifest, Tier
 from protocol.packet import PacketLimits, TokenPacket, decode_packet
@@ -53,7 +54,8 @@ class Stream:
         self.gate = SilenceGate(hangover_frames=5, preroll_frames=2)
         low7 = EPOCH & 0x7F
         packetizer = Packetizer(epoch_low7=low7, frames_per_packet=frames_per_packet, layers=4)
-        publisher = Publisher(connection, topic="vw/v1/s/lobby/t0", qos=qos, codebook_size=64)
+        base = Publisher(connection, topic="vw/v1/s/lobby/t0", qos=qos, codebook_size=64)
+        publisher = TieredPublisher((Tier(0, 4),), [base])
         self.writer = StreamWriter(packetizer, publisher, self.announcer, live=False, gate=self.gate)
         self.frames = 0
 

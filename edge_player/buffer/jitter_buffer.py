@@ -15,6 +15,7 @@ holds at every moment. Nothing here loops over, or allocates for, an index that 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 from edge_player.buffer.epoch_end import EpochEnd
 from edge_player.buffer.frame_store import FrameStore
@@ -22,6 +23,7 @@ from edge_player.buffer.jitter_values import InsertResult, JitterConfig, JitterS
 from edge_player.buffer.packet_filing import PacketFiling
 from edge_player.buffer.playhead import Phase, Playhead
 from edge_player.buffer.silent_spans import SilentSpan, SilentSpans
+from edge_player.buffer.tier_expectation import TierExpectation
 from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 
@@ -30,6 +32,9 @@ __all__ = ["InsertResult", "JitterBuffer", "JitterConfig", "JitterStats", "Lost"
 CATCH_UP_S = 0.5
 """Sound that comes back this much after it should have begun begins where it would be by now: a burst after a break
 holds audio whose time has passed."""
+
+FOLLOW_S = 2.0
+"""From the moment a tier is subscribed to in mid-stream until it should be there."""
 
 
 class JitterBuffer:
@@ -40,9 +45,9 @@ class JitterBuffer:
         self.config = config
         self.stats = JitterStats()
         self._tiers = tiers
-        self._base_tiers = tiers.base_tiers
+        self._expected = TierExpectation(tiers.wanted_tiers)
         self._epoch_first = first_frame
-        self._store = FrameStore()
+        self._store = FrameStore(tiers.base_tiers)
         self._head = Playhead(first_frame, store=self._store, stats=self.stats)
         self._end = EpochEnd()
         self._silence = SilentSpans()
@@ -135,6 +140,11 @@ class JitterBuffer:
     def forget_pause(self) -> None:
         """The sender is gone in a pause: what does not come from now on is lost."""
         self._silence.forget_open()
+
+    def follow(self, tiers: Iterable[int]) -> None:
+        """These tiers are subscribed to now; `thinned_frames` and `pull_ahead` go by it. What is here is played."""
+        grace = self.config.frames(FOLLOW_S) + self.config.frames_per_packet
+        self._expected.follow(tiers, from_frame=self._newest_known + grace)
 
     # -- the end
 
@@ -232,8 +242,9 @@ class JitterBuffer:
         head.fresh = True
 
     def pull_ahead(self, count: int) -> list[Ready]:
-        """The next `count` frames before they are due, if all of them are here whole and follow the one before; else
-        none. Whoever decodes several at once takes them so: no frame is called lost before its time."""
+        """The next `count` frames before they are due, if all of them are here with every tier that is to come, and
+        follow the one before; else none. Whoever decodes several at once takes them so: no frame is called lost, or
+        played without a tier, before its time."""
         if self.count_ahead(count) < count:
             return []
         return [item for item in (self._take(0.0) for _ in range(count)) if isinstance(item, Ready)]
@@ -243,8 +254,9 @@ class JitterBuffer:
         head = self._head
         if head.phase is not Phase.PLAYING or head.fresh or head.losses.lost or self.overfull:
             return 0
-        wanted = self._tiers.wanted_tiers
-        here = itertools.takewhile(lambda frame: self._store.has(frame, wanted), itertools.count(head.next_frame))
+        here = itertools.takewhile(
+            lambda frame: self._store.has(frame, self._expected.tiers_of(frame)), itertools.count(head.next_frame)
+        )
         return sum(1 for _ in itertools.islice(here, most))
 
     def _skip_to_live_edge(self) -> None:
@@ -262,11 +274,12 @@ class JitterBuffer:
         head = self._head
         frame = head.advance()
         columns = self._store.take(frame)
-        if self._base_tiers.isdisjoint(columns):
+        if not columns:
             head.losses.lost += 1
             span = self._silence.find(frame, now)
             return Lost(frame) if span is None else self._pass_silence(frame, span)
         self._store.remember(frame, columns)
+        self.stats.thinned_frames += not self._expected.tiers_of(frame) <= columns.keys()
         fresh = head.fresh or head.losses.missing >= self.config.frames(self.config.relock_s)
         head.fresh = False
         head.losses.forget()

@@ -23,11 +23,13 @@ class InsertResult(enum.Enum):
     LATE = "late"
     """Its frames' time had passed."""
     HELD = "held"
-    """Far from the play position: kept until a second packet agrees with it."""
+    """Far from the play position: kept until a second packet agrees with it. Of an upper tier, ahead of all of its
+    stream's base: kept until that says where play-out begins."""
     RESYNCED = "resynced"
     """It confirmed a held one: the play position jumped there."""
     REFUSED = "refused"
-    """No frame of this epoch can have that index, or no tier of this stream that number."""
+    """No frame of this epoch can have that index, or no tier of this stream that number; or it is an upper tier's, far
+    from the play position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,21 @@ class JitterConfig:
 
 @dataclass(slots=True)
 class JitterStats:
-    """Counters that only rise. Packets, except where the name says frames.
+    """Counters that only rise. Packets, except where the name says frames. Of late packets, order and holes those of
+    the base tier alone are counted.
 
-    overlaps: packets of which some frames were here before and some were new. gaps: holes seen on arrival (a reordered
-    packet may fill one later). relocks: play-out moved later because all that came was late, or some of it again and
-    again. resyncs: jumps. rebuffers: how often sound that played, or had starved, began anew a playout delay later.
-    silent_frames: given out as Silent, those that were given out again as sound included.
+    tier_late: packets of upper tiers that came after their frames were played. thinned_frames: frames given out without
+    a tier that should have come. overlaps: packets of which some frames were here before and some were new. gaps: holes
+    seen on arrival (a reordered packet may fill one later). relocks: play-out moved later because all that came was
+    late, or some of it again and again. resyncs: jumps. rebuffers: how often sound that played, or had starved, began
+    anew a playout delay later. silent_frames: given out as Silent, those that were given out again as sound
+    included.
     """
 
     accepted: int = 0
     duplicates: int = 0
     late: int = 0
+    tier_late: int = 0
     reordered: int = 0
     overlaps: int = 0
     gaps: int = 0
@@ -134,3 +140,4 @@ class JitterStats:
     starvations: int = 0
     skipped_frames: int = 0
     silent_frames: int = 0
+    thinned_frames: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from edge_player.buffer.arrival_order import ArrivalOrder
 from edge_player.buffer.epoch_end import EpochEnd
 from edge_player.buffer.far_packets import FarPackets, PlacedPacket
@@ -14,10 +16,14 @@ from edge_player.intake.tiers import TierMap
 from protocol.packet import TokenPacket
 from protocol.sequence import extend_serial
 
+EARLY_PACKETS = 16
+"""Packets of upper tiers kept that came before the first of the base; the oldest give way."""
+
 
 class PacketFiling:
     """Files packets into `store`, and moves `head` where they say that the sound has to begin elsewhere or later.
 
+    The base tier alone moves it: what an upper tier brings is there in time, or its frames are played without.
     Counts in `stats`. Nothing here loops over, or allocates for, an index that came from outside.
     """
 
@@ -44,6 +50,8 @@ class PacketFiling:
         self._far = FarPackets(config.max_gap_frames)
         self._order = ArrivalOrder(stats)
         self._lateness = Lateness()
+        self._early: deque[PlacedPacket] = deque(maxlen=EARLY_PACKETS)
+        self._base_accepted = 0
 
     def expect(self, first_frame: int) -> None:
         """We are here from the start: that frame is due, even should its packet be the first one lost."""
@@ -60,8 +68,11 @@ class PacketFiling:
             self._stats.refused += 1
             return InsertResult.REFUSED
         arrived = PlacedPacket(packet, index, tier, received_at)
+        if tier not in self._base_tiers:
+            return self._insert_upper(arrived)
         if self._head.phase is Phase.EMPTY:
             self._anchor(index, received_at)
+            self._file_early()
         elif abs(index - self._head.next_frame) > self._config.max_gap_frames:
             return self._insert_far(arrived)
         return self._insert_near(arrived)
@@ -74,8 +85,31 @@ class PacketFiling:
         self._head.begin_run_at(first)
         self._head.buffer_until(max(received_at, start_at))
 
+    def _insert_upper(self, arrived: PlacedPacket) -> InsertResult:
+        if self._head.phase is Phase.EMPTY:
+            self._early.append(arrived)
+            self._stats.held += 1
+            return InsertResult.HELD
+        if abs(arrived.index - self._head.next_frame) > self._config.max_gap_frames:
+            self._stats.refused += 1
+            return InsertResult.REFUSED
+        stored, late, known = self._store_frames(arrived)
+        if stored:
+            self._stats.accepted += 1
+            self._stats.overlaps += bool(known)
+            return InsertResult.ACCEPTED
+        if known > late:
+            self._stats.duplicates += 1
+            return InsertResult.DUPLICATE
+        self._stats.tier_late += 1
+        return InsertResult.LATE
+
+    def _file_early(self) -> None:
+        while self._early:
+            self._insert_upper(self._early.popleft())
+
     def _insert_near(self, arrived: PlacedPacket) -> InsertResult:
-        index, tier, received_at = arrived.index, arrived.tier, arrived.received_at
+        index, received_at = arrived.index, arrived.received_at
         count = arrived.packet.codes.shape[1]
         begins_speech = self._begins_speech(arrived)
         if begins_speech:
@@ -83,18 +117,17 @@ class PacketFiling:
         away = index - self._head.next_frame
         self._adjust_start(index, count, received_at)
         stored, late, known = self._store_frames(arrived)
-        is_base = tier in self._base_tiers
-        if is_base:
-            self._note_silence(arrived)
+        self._note_silence(arrived)
         # The first packet after a pause may be sent late on purpose, with what came shortly before the voice.
-        if (stored or late) and self._head.phase is Phase.PLAYING and is_base and not begins_speech:
+        if (stored or late) and self._head.phase is Phase.PLAYING and not begins_speech:
             self._head.note_arrival(away, received_at)
         if stored:
             self._far.forget()
             self._stats.accepted += 1
+            self._base_accepted += 1
             self._lateness.note_in_time()
             self._stats.overlaps += bool(known)
-            self._order.note(index, count, tier)
+            self._order.note(index, count)
             return InsertResult.ACCEPTED
         if known > late:
             self._stats.duplicates += 1
@@ -215,4 +248,4 @@ class PacketFiling:
     @property
     def _anchor_is_alone(self) -> bool:
         """Whether one packet only says where the stream stands, and no frame was due yet."""
-        return self._head.phase is Phase.BUFFERING and self._stats.accepted <= 1 and self._head.due_frames == 0
+        return self._head.phase is Phase.BUFFERING and self._base_accepted <= 1 and self._head.due_frames == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from edge_player.buffer.capture_clock import CaptureClock
@@ -38,6 +38,11 @@ class EpochPlan:
     capture: CaptureClock
     silence: bool = False
     """Whether nothing comes while nobody speaks, heartbeats aside."""
+
+    @property
+    def packet_s(self) -> float:
+        """How long the usual packet lasts, seconds."""
+        return self.jitter.frames_per_packet * self.jitter.frame_duration_s
 
 
 @dataclass(slots=True)
@@ -79,8 +84,14 @@ class Timeline:
     @property
     def newest_epoch(self) -> int | None:
         """The last epoch that was opened."""
+        plan = self.newest_plan
+        return None if plan is None else plan.epoch
+
+    @property
+    def newest_plan(self) -> EpochPlan | None:
+        """Of the epoch that was opened last."""
         newest = self._next or self._current
-        return None if newest is None else newest.plan.epoch
+        return None if newest is None else newest.plan
 
     @property
     def ended(self) -> bool:
@@ -114,6 +125,12 @@ class Timeline:
                 return result
         self.unknown_epoch += 1
         return None
+
+    def follow(self, tiers: Iterable[int]) -> None:
+        """These tiers of the newest epoch are subscribed to now."""
+        newest = self._next or self._current
+        if newest is not None:
+            newest.buffer.follow(tiers)
 
     def expect(self, epoch: int, first_frame: int) -> None:
         """That epoch starts now, with `first_frame`."""

@@ -61,6 +61,20 @@ def plan_epoch(manifest: StreamManifest, spec: CodecSpec, config: ReceiverConfig
     )
 
 
+def explain_layers(manifest: StreamManifest, asked: int) -> str | None:
+    """What becomes of the wish for the first so many layers, where it is not what was meant; None where it is."""
+    if asked > manifest.num_layers:
+        return f"it has {manifest.num_layers} layers, {asked} were asked for; playing all that it has"
+    received = sum(tier.num_layers for tier in manifest.tiers if tier.first_layer < asked)
+    if received > asked:
+        sizes = ", ".join(str(tier.num_layers) for tier in manifest.tiers)
+        return (
+            f"its tiers have {sizes} layers; {received} of them come, of which the first {asked} are played: to save "
+            "the bytes of the rest its gateway needs --tiers that end there"
+        )
+    return None
+
+
 def usual_packet_rate(plan: EpochPlan) -> float:
     """Packets a second that the epoch sends, on all the tiers that are played."""
-    return len(plan.tiers.wanted_tiers) / (plan.jitter.frame_duration_s * plan.jitter.frames_per_packet)
+    return len(plan.tiers.wanted_tiers) / plan.packet_s

@@ -72,7 +72,7 @@ class LinkWatch:
     def opened(self, plan: EpochPlan) -> None:
         """Another epoch is to come."""
         jitter = plan.jitter
-        self._packet_s = jitter.frames_per_packet * jitter.frame_duration_s
+        self._packet_s = plan.packet_s
         self._has_heartbeat = plan.silence
         self._silence.excuse()
         self._lag.begin(
@@ -83,7 +83,7 @@ class LinkWatch:
         )
 
     def heard(self, received_at: float) -> None:
-        """A token packet came, of whatever worth, or the heartbeat of a pause."""
+        """A token packet came on the first tier, of whatever worth, or the heartbeat of a pause."""
         silent_s = self._silence.heard(received_at)
         if silent_s is not None:
             logger.info("stream %s: packets again after %.1f s", self._stream, silent_s)

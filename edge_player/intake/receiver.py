@@ -10,9 +10,10 @@ from codec.spec import CodecSpec
 from edge_player.buffer.jitter_buffer import InsertResult
 from edge_player.buffer.timeline import EpochPlan, Timeline
 from edge_player.errors import PlayerError
+from edge_player.intake.base_watch import BaseWatch
 from edge_player.intake.declared_pause import DeclaredPause
 from edge_player.intake.episode import Episode
-from edge_player.intake.epoch_plan import check_playable, plan_epoch, usual_packet_rate
+from edge_player.intake.epoch_plan import check_playable, explain_layers, plan_epoch, usual_packet_rate
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.packet_reader import PacketReader, ReadPacket
 from edge_player.intake.receiver_values import ReceiverConfig, ReceiverStats, StreamState
@@ -37,6 +38,7 @@ from protocol.status import StatusMessage, decode_status
 logger = logging.getLogger(__name__)
 
 SOURCE_STALLED = "the source of the stream gives no sound"
+BASE_MISSING = "upper tiers of the stream come, but never its base on t0: does a bridge or an access rule let it pass?"
 
 
 class Witness(Protocol):
@@ -46,7 +48,8 @@ class Witness(Protocol):
         """An epoch was announced."""
 
     def heard(self, received_at: float) -> None:
-        """A token packet came, of whatever worth, or the heartbeat that stands in for them in a pause."""
+        """A token packet came on the first tier, of whatever worth, or the heartbeat that stands in for them in a
+        pause."""
 
     def arrived(self, packet: TokenPacket, received_at: float) -> None:
         """A packet of the newest epoch, on its first tier, that its jitter buffer believed."""
@@ -95,6 +98,7 @@ class Receiver:
         self.over = False
         """Whether the newest epoch has ended, by its own word, or its manifest was taken away."""
         self._pause = DeclaredPause()
+        self._base = BaseWatch()
         self._stalled_at: int | None = None  # first frame that its source did not give, while it stalls
         self.gateway_gone = False
         """Whether the broker says that the gateway of the newest epoch is offline."""
@@ -107,7 +111,8 @@ class Receiver:
     @property
     def expects_packets(self) -> bool:
         """Whether the newest epoch is alive as far as we were told: not over, no stall, its gateway not offline."""
-        return self._state.state == "online" and not self.over and not self.gateway_gone and self._stalled_at is None
+        told_so = self._state.state == "online" or self._state.reason == BASE_MISSING
+        return told_so and not self.over and not self.gateway_gone and self._stalled_at is None
 
     def pauses(self, now: float) -> bool:
         """Whether nothing is sent now because nobody speaks, as far as we were told."""
@@ -193,12 +198,21 @@ class Receiver:
         self.over = self.gateway_gone = False
         self._stalled_at = None
         self._pause.end()
+        self._base.begin(packet_s=plan.packet_s)
+        self._say_layers(manifest)
         if self._gateway is None or self._gateway[0] != manifest.gateway_id:
             self._gateway = (manifest.gateway_id, None)
         self._follow(plan.tiers.wanted_tiers, manifest.gateway_id)
         self._set_state(StreamState("online", None, manifest.epoch))
         for read in self._reader.open(manifest, packets_per_s=usual_packet_rate(plan), at=at):
             self._insert(read)
+
+    def _say_layers(self, manifest: StreamManifest) -> None:
+        asked = self._config.layers
+        if asked is not None:
+            self.stats.layers_short += asked > manifest.num_layers
+            if said := explain_layers(manifest, asked):
+                logger.warning("stream %s: %s", self._config.stream, said)
 
     # -- packets
 
@@ -207,7 +221,7 @@ class Receiver:
             self.stats.packets_retained += 1  # live audio is never retained: somebody planted it
             return
         self.stats.packets_received += 1
-        if self._witness is not None:
+        if self._witness is not None and message.tier == 0:
             self._witness.heard(message.received_at)
         if not self._reader.admit(message.received_at):
             return
@@ -221,13 +235,25 @@ class Receiver:
         packet, received_at, tier = read.packet, read.message.received_at, read.message.tier
         if read.is_newest:
             self._succession.hear(received_at)
-            self._hear_pause(packet, received_at)
+            self._look_for_base(tier, received_at)
+            if tier == 0:
+                self._hear_pause(packet, received_at)
         result = self._timeline.insert(packet, received_at, tier=tier)
         believed = result not in (None, InsertResult.HELD, InsertResult.REFUSED)
         if self._witness is not None and believed and read.is_newest and tier == 0:
             self._witness.arrived(packet, received_at)
         if self._stalled_at is not None and read.is_newest:
             self._on_sound(packet.first_frame)
+
+    def _look_for_base(self, tier: int, at: float) -> None:
+        """A packet of the newest epoch came on that tier."""
+        if tier == 0 or self.over or self.gateway_gone or self._stalled_at is not None:
+            if self._base.base_came() and self._state.reason == BASE_MISSING:
+                self._set_state(StreamState("online", None, self._timeline.newest_epoch))
+            return
+        self.stats.base_missing += self._base.upper_came(at)
+        if self._base.missing:
+            self._set_state(StreamState("waiting", BASE_MISSING, self._timeline.newest_epoch))
 
     # -- events
 
@@ -337,7 +363,8 @@ class Receiver:
             if self._stalled_at is not None:
                 self._stalled_at = None
                 self._interrupt()
-            self._set_state(StreamState("online", None, newest))
+            if not self._base.missing:
+                self._set_state(StreamState("online", None, newest))
         elif status.state == "waiting" and status.epoch == newest and self._state.state == "online":
             # For who came while the source stalls, and missed the event. No frame is named: any packet ends it.
             self._stalled_at = 0

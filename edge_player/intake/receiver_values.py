@@ -33,7 +33,11 @@ class StreamState:
 
 @dataclass(slots=True)
 class ReceiverStats:
-    """Counters that only rise. Messages, except where the name says frames."""
+    """Counters that only rise. Messages, except where the name says frames.
+
+    base_missing: how often upper tiers came and the base did not. layers_short: epochs with fewer layers than were
+    asked for.
+    """
 
     packets_received: int = 0
     packets_bad: int = 0
@@ -55,3 +59,5 @@ class ReceiverStats:
     source_stalls: int = 0
     pauses: int = 0
     heartbeats: int = 0
+    base_missing: int = 0
+    layers_short: int = 0

@@ -74,3 +74,31 @@ def test_a_frame_is_here_when_all_of_its_tiers_are() -> None:
     assert store.has(5, (0,))
     assert not store.has(5, (0, 1))
     assert not store.has(6, (0,))
+
+
+def test_what_upper_tiers_bring_counts_for_nothing_until_the_base_is_here() -> None:
+    store = filled(5)
+    assert store.put(6, 1, column(9))
+    assert not store.put(6, 1, column(8))
+    assert (len(store), store.newest, store.start_of_newest(4)) == (1, 5, 5)
+    assert store.put(6, 0, column(7))
+    assert (len(store), store.has(6, (0, 1))) == (2, True)
+    assert {tier: codes.tolist() for tier, codes in store.take(6).items()} == {0: [7], 1: [9]}
+
+
+def test_a_frame_whose_base_never_came_has_nothing_and_leaves_nothing() -> None:
+    store = FrameStore()
+    store.put(6, 1, column(9))
+    assert store.take(6) == {}
+    assert not store.has(6, (1,))
+
+
+def test_what_waits_beside_is_dropped_with_the_rest() -> None:
+    store = FrameStore()
+    for frame in (1, 2, 3):
+        store.put(frame, 1, column(frame))
+    store.drop_before(2)
+    store.drop_after(2)
+    assert [store.has(frame, (1,)) for frame in (1, 2, 3)] == [False, True, False]
+    store.drop_waiting()
+    assert not store.has(2, (1,))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from codec.spec import CodecSpec
 from edge_player.buffer.timeline import Timeline
 from edge_player.intake.inbox import InboxKind, InboxMessage
-from edge_player.intake.receiver import Receiver
+from edge_player.intake.receiver import Receiver, Witness
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from protocol.entropy import EntropyTables
 from protocol.manifest import StreamManifest, encode_manifest
@@ -18,7 +18,14 @@ from protocol.status import State, StatusMessage, encode_status
 class Post:
     """A receiver and the postman who brings it messages."""
 
-    def __init__(self, spec: CodecSpec, *, tables: EntropyTables | None = None, **config: int) -> None:
+    def __init__(
+        self,
+        spec: CodecSpec,
+        *,
+        tables: EntropyTables | None = None,
+        witness: Witness | None = None,
+        **config: int,
+    ) -> None:
         self.timeline = Timeline()
         self.states: list[StreamState] = []
         self.followed: list[tuple[tuple[int, ...], str]] = []
@@ -31,6 +38,7 @@ class Post:
             on_state=self.states.append,
             on_packet=self.marks.append,
             tables=tables,
+            witness=witness,
         )
 
     def _follow(self, tiers: Iterable[int], gateway_id: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from protocol.transport.ack_delay import AckDelay
 from protocol.transport.answers import Objection
 from protocol.transport.outbox import MAX_RELIABLE_ATTEMPTS, Outbox, Outgoing
 from protocol.transport.permissions import Permissions
@@ -15,6 +16,9 @@ from protocol.transport.send_window import SendWindow
 from protocol.transport.session import Session
 
 PUBLISH_OVERHEAD_BYTES: Final = 32  # fixed header, lengths, packet id and properties of PUBLISH, rounded up
+HOLD_SHARE: Final = 0.5
+"""Of the age of a message with a drop precedence: a queue in the link that takes so long is filled no further. What is
+in it already and what is noticed late come on top."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class _Counters:
 class Delivery:
     """Any thread accepts messages; the network thread moves them. `changed` guards all and is told of progress.
 
+    A message with a drop precedence stays out of the link while that is behind, by the broker's acknowledgements.
     Every live message accepted is in the end published or dropped, once: both are counted with its weight.
     """
 
@@ -52,6 +57,8 @@ class Delivery:
         self._clock = clock
         self._outbox = Outbox(capacity, max_age_s)
         self._window = SendWindow(window)
+        self._ack_delay = AckDelay()
+        self._max_age_s = max_age_s
         self._counters = _Counters()
         self._in_hand: Outgoing | None = None  # out of the outbox and not yet in the window
         self._closed = False
@@ -98,6 +105,8 @@ class Delivery:
                     return
                 self._permissions.published(message.topic, message.payload)
                 self._window.sent(message, packet_id=packet.packet_id, is_written=packet.is_written)
+                if message.qos and not message.reliable:
+                    self._ack_delay.sent(packet.packet_id, self._clock())
                 self._collect_written()
         with self._changed:
             self._collect_written()
@@ -112,6 +121,7 @@ class Delivery:
         """A PUBACK came; `objection` is the broker's reason for not taking the message."""
         with self._changed:
             message = self._window.acknowledged(packet_id)
+            self._ack_delay.acknowledged(packet_id, self._clock())
             if message is None:
                 return
             if objection is None:
@@ -131,6 +141,7 @@ class Delivery:
         """Put back what was in flight, to go out first on the next connection; give up what failed too often."""
         with self._changed:
             in_flight = self._window.drain()
+            self._ack_delay.forget()
             self._counters.messages_resent += sum(not m.reliable for m in in_flight)
             if self._in_hand is not None:  # its hand-over failed half-way: the last one, and it may do so each time
                 in_flight.append(self._in_hand)
@@ -190,10 +201,17 @@ class Delivery:
         """Lock held."""
         if self._window.may_send_reliable() and (message := self._outbox.take_reliable()) is not None:
             return message
-        qos = self._next_live_qos()
-        if qos is None or not self._window.may_send_live(qos) or (qos == 0 and not session.is_writable()):
+        message, qos, now = self._outbox.next_live(), self._next_live_qos(), self._clock()
+        if message is None or qos is None or not self._window.may_send_live(qos):
             return None
-        return self._outbox.take_live(self._clock())
+        if (qos == 0 and not session.is_writable()) or self._must_stay_out(message, now):
+            return None
+        return self._outbox.take_live(now)
+
+    def _must_stay_out(self, message: Outgoing, now: float) -> bool:
+        """Would it delay what matters more than itself?"""
+        limit_s = self._max_age_s if message.max_age_s is None else message.max_age_s
+        return message.drop_precedence > 0 and self._ack_delay.queued_s(now) > HOLD_SHARE * limit_s
 
     def _collect_written(self) -> None:
         for message in self._window.collect_written():

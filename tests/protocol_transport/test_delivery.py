@@ -120,3 +120,35 @@ def test_a_reliable_message_whose_hand_over_fails_each_time_is_given_up_and_coun
         ours.connection_lost()
     assert ours.counters()["reliable_failed"] == 1
     assert ours.is_idle()
+
+
+def test_what_matters_less_stays_out_of_a_link_that_is_behind() -> None:
+    """Though it has no window of its own to wait for, at QoS 0; and the base goes all the same."""
+    now = 0.0
+    ours = delivery(lambda: now)
+    sent: list[Outgoing] = []
+
+    def publish(message: Outgoing) -> Any:
+        sent.append(message)
+        return SimpleNamespace(packet_id=len(sent), is_written=lambda: True)
+
+    def upper() -> Outgoing:
+        return Outgoing("t1", b"3", qos=0, retain=False, queued_at=now, weight=0, drop_precedence=1, max_age_s=0.6)
+
+    link = session(publish)
+    ours.accept(live())
+    ours.pump(link)
+    now = 0.1
+    ours.acknowledged(1, None)  # the quickest answer: 0.1 s
+    ours.accept(live())
+    ours.accept(upper())
+    ours.pump(link)
+    assert [message.topic for message in sent] == ["t0", "t0", "t1"]
+    now = 0.9
+    ours.accept(Outgoing("t0", b"4", qos=1, retain=False, weight=5, queued_at=now))
+    ours.accept(upper())
+    ours.pump(link)
+    assert [message.topic for message in sent[3:]] == ["t0"], "0.7 s more than the quickest: the link is behind"
+    ours.acknowledged(2, None)
+    ours.pump(link)
+    assert [message.topic for message in sent[4:]] == ["t1"]

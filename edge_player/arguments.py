@@ -32,9 +32,8 @@ def _add_playout(group: argparse._ArgumentGroup) -> None:
     add(
         "--layers",
         dest="stream.layers",
-        type=int,
         metavar="K",
-        help="play the first K layers only (default: all that come)",
+        help="play the first K layers only (default: all that come), or auto: as many tiers as the link bears",
     )
     add("--delay", dest="playout.delay", metavar="MS", help="from a packet's arrival to its sound, or auto (default)")
     add(

@@ -34,17 +34,23 @@ MAX_CLIENT_ID_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """What to play. name: id of the stream. base: first part of every topic. layers: the first so many only."""
+    """What to play. name: id of the stream. base: first part of every topic. layers: the first so many only; auto: as
+    many of its tiers as the link bears."""
 
     name: str = "lobby"
     base: str = "vw"
-    layers: int | None = None
+    layers: int | Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         check_id(self.name)
         Topics(self.base)
-        if self.layers is not None and not 1 <= self.layers <= 64:
-            raise ValueError(f"stream.layers is {self.layers}, expected 1 to 64")
+        if isinstance(self.layers, int) and not 1 <= self.layers <= 64:
+            raise ValueError(f"stream.layers is {self.layers}, expected 1 to 64, or auto")
+
+    @property
+    def first_layers(self) -> int | None:
+        """To play no more than; None for all that come."""
+        return self.layers if isinstance(self.layers, int) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from edge_player.intake.links import Links, spare_config
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig, StreamState
 from edge_player.intake.subscriber import Subscriber
+from edge_player.intake.tier_follower import TierFollower
 from edge_player.metrics import WireWindow, publish_metrics
 from edge_player.player_parts import PlayerParts
 from edge_player.render.decoder import OnnxFrameDecoder
@@ -29,7 +30,7 @@ from edge_player.sinks import AudioSink
 from protocol.limits import MAX_FRAMES_PER_PACKET
 from protocol.service import LivenessWatch, PeriodicStats, Stats, WatchedPart, device_id
 from protocol.topics import Topics
-from protocol.transport import Connection, Presence, TransportError, await_connected
+from protocol.transport import Connection, ConnectionState, Presence, TransportError, await_connected
 
 logger = logging.getLogger(__name__)
 
@@ -114,17 +115,24 @@ class Player:
             adapt=config.adapts,
             utc=utc,
         )
+        self._tier_follower = TierFollower(
+            self._subscriber.follow,
+            self._timeline,
+            stream=config.stream.name,
+            auto=config.stream.layers == "auto",
+            lag=self._link_watch,
+        )
         self._receiver = Receiver(
             ReceiverConfig(
                 stream=config.stream.name,
-                layers=config.stream.layers,
+                layers=config.stream.first_layers,
                 playout_delay_ms=config.playout.delay_ms,
                 playout_offset_ms=config.playout.offset_ms,
                 slack_s=config.playout.slack_ms / 1000.0,
             ),
             decoder.spec,
             self._timeline,
-            follow=self._subscriber.follow,
+            follow=self._tier_follower.follow,
             on_state=self._on_state,
             on_packet=self._wire.mark,
             witness=self._link_watch,
@@ -136,7 +144,7 @@ class Player:
             self._playout,
             clock=clock,
             admit=self._copies.admit,
-            look=lambda now: self._link_watch.look(now, expects_packets=self._receiver.expects_packets),
+            look=self._look_at_link,
         )
         self._parts = PlayerParts(
             id=self._id,
@@ -152,6 +160,7 @@ class Player:
             sink=sink,
             wire=self._wire,
             link_watch=self._link_watch,
+            tier_follower=self._tier_follower,
         )
         self._closing_failure: Exception | None = None
         self._liveness = LivenessWatch(
@@ -259,6 +268,13 @@ class Player:
         if self._timeline.newest_epoch is not None:
             self._links.start_spares()
         self._links.look()
+
+    def _look_at_link(self, now: float) -> None:
+        """Called from the player worker."""
+        expects = self._receiver.expects_packets
+        self._link_watch.look(now, expects_packets=expects)
+        is_up = self._links.state is ConnectionState.CONNECTED
+        self._tier_follower.look(now, expects_packets=expects and is_up)
 
     def _look_after_ourselves(self) -> None:
         """Raise what ended one of our threads, or PartFailedError where one of them hangs."""

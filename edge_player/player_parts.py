@@ -10,6 +10,7 @@ from edge_player.intake.inbox import Inbox
 from edge_player.intake.link_watch import LinkWatch
 from edge_player.intake.links import Links
 from edge_player.intake.receiver import Receiver
+from edge_player.intake.tier_follower import TierFollower
 from edge_player.metrics import WireWindow, memory_stats
 from edge_player.render.decoder import OnnxFrameDecoder
 from edge_player.render.playout import Playout
@@ -34,13 +35,18 @@ class PlayerParts:
     sink: AudioSink
     wire: WireWindow
     link_watch: LinkWatch
+    tier_follower: TierFollower
 
     def stats(self) -> Stats:
         """Every counter, now. `frames_due = played + concealed + skipped + comfort` once the player has ended."""
         playout = self.playout.stats
         totals = self.timeline.totals()
         buffer = counters_snapshot(self.timeline.stats())
-        for name, ours in (("skipped_frames", "frames_skipped"), ("accepted", "packets_accepted")):
+        for name, ours in (
+            ("skipped_frames", "frames_skipped"),
+            ("thinned_frames", "frames_thinned"),
+            ("accepted", "packets_accepted"),
+        ):
             buffer[ours] = buffer.pop(name)
         latency = playout.latency_ms.snapshot()
         first_sound = playout.first_sound_at
@@ -83,6 +89,7 @@ class PlayerParts:
             **self.links.stats(),
             **counters_snapshot(self.copies.stats),
             **counters_snapshot(self.link_watch.stats),
+            **counters_snapshot(self.tier_follower.stats),
             "lag_ms": round(1000.0 * self.link_watch.lag_s),
             **self.wire.stats(),
             **memory_stats(),

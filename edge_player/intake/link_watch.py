@@ -62,6 +62,8 @@ class LinkWatch:
         self._silence = SilenceWatch()
         self._lag = LagWatch()
         self._packet_s = 0.0
+        self.packets = 0
+        """Those that the lag was measured by."""
         self._has_heartbeat = False
 
     @property
@@ -90,6 +92,7 @@ class LinkWatch:
 
     def arrived(self, packet: TokenPacket, received_at: float) -> None:
         """A packet of the newest epoch, on its first tier, that the jitter buffer believed."""
+        self.packets += 1
         self._lag.packet(packet.first_frame, packet.codes.shape[1], received_at)
 
     def interrupted(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from edge_player.intake.inbox import Inbox, InboxKind, InboxMessage
+from protocol.limits import MAX_TIERS
 from protocol.topics import Topics
 from protocol.transport import Message
 
@@ -14,6 +15,8 @@ class SubscribingConnection(Protocol):
     """The part of `protocol.transport.Connection` that is used here."""
 
     def subscribe(self, topic: str, qos: int, handler: Callable[[Message], None]) -> None: ...
+
+    def unsubscribe(self, topic: str) -> None: ...
 
 
 class Subscriber:
@@ -50,9 +53,13 @@ class Subscriber:
         self._subscribe(self._topics.manifest(self._stream), InboxKind.MANIFEST)
 
     def follow(self, tiers: Iterable[int], gateway_id: str) -> None:
-        """What the manifest names besides."""
-        for tier in tiers:
-            self._subscribe(self._topics.tokens(self._stream, tier), InboxKind.TOKENS, tier)
+        """What the manifest names besides: these tiers and no others, but for tier 0. May change in mid-stream."""
+        wanted = {tier: self._topics.tokens(self._stream, tier) for tier in tiers}
+        for tier in range(1, MAX_TIERS):
+            if tier not in wanted:
+                self._unsubscribe(self._topics.tokens(self._stream, tier))
+        for tier, topic in wanted.items():
+            self._subscribe(topic, InboxKind.TOKENS, tier)
         self._subscribe(self._topics.gateway_status(gateway_id), InboxKind.GATEWAY_STATUS)
 
     def _subscribe(self, topic: str, kind: InboxKind, tier: int = 0) -> None:
@@ -69,3 +76,9 @@ class Subscriber:
             )
 
         return enqueue
+
+    def _unsubscribe(self, topic: str) -> None:
+        if topic in self._known:
+            self._known.remove(topic)
+            for connection in self._connections:
+                connection.unsubscribe(topic)

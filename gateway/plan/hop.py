@@ -24,7 +24,7 @@ CLOCK_REPORT_BYTES: Final = 27
 HEARTBEAT_BYTES: Final = 3
 MANIFEST_BYTES: Final = 403
 STATUS_BYTES: Final = 353
-METRICS_BYTES: Final = 440
+METRICS_BYTES: Final = 480
 DEVICE_ID: Final = "gw-0123456789"
 METRICS_REFRESH_S: Final = 60.0
 """`run.metrics_s` of a player."""

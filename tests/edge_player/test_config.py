@@ -23,6 +23,14 @@ def test_the_environment_reaches_its_settings() -> None:
     assert config.stream.layers == 4
 
 
+def test_layers_are_a_number_or_left_to_the_link() -> None:
+    wanted = {None: None, "4": 4, "auto": None}
+    for text, first in wanted.items():
+        config = load_config(PlayerConfig, path=None, environ={}, flags={"stream.layers": text})
+        assert config.stream.first_layers == first
+    assert load_config(PlayerConfig, path=None, environ={}, flags={"stream.layers": "auto"}).stream.layers == "auto"
+
+
 def test_the_delay_is_the_streams_own_by_default() -> None:
     assert PlayoutConfig().delay_ms is None
 
@@ -33,6 +41,8 @@ def test_the_delay_is_the_streams_own_by_default() -> None:
         ("playout.delay", "soon"),
         ("sink.out", "speakers"),
         ("stream.layers", 0),
+        ("stream.layers", "65"),
+        ("stream.layers", "all"),
         ("run.limit_s", -1.0),
         ("decoder.provider", "tpu"),
         ("decoder.frames_per_step", 0),

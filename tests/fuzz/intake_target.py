@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -13,6 +14,7 @@ from edge_player.buffer.timeline import Timeline
 from edge_player.intake.inbox import InboxKind, InboxMessage
 from edge_player.intake.receiver import Receiver
 from edge_player.intake.receiver_values import ReceiverConfig
+from edge_player.intake.tier_follower import TierFollower
 from protocol.epoch import epoch_low7
 from protocol.event import (
     ClockReport,
@@ -60,19 +62,36 @@ def intake_target() -> Target:
     return Target("player intake", 20, 200, make, _play, (), peak_kb=4096)
 
 
+@dataclass
+class _Lag:
+    """Of a link on which all comes too late."""
+
+    lag_s: float = 1.0
+    packets: int = 0
+
+
 def _play(case: bytes) -> None:
     """Each message a tenth of a second after the one before. The kind byte's high bits are tier and retain flag."""
     timeline = Timeline()
     config = ReceiverConfig(stream="lobby")
-    receiver = Receiver(config, _SPEC, timeline, follow=lambda tiers, gateway: None, on_state=lambda state: None)
+    followed: list[tuple[int, ...]] = []
+    lag = _Lag()
+    follower = TierFollower(
+        lambda tiers, gateway: followed.append(tuple(tiers)), timeline, stream="lobby", auto=True, lag=lag
+    )
+    receiver = Receiver(config, _SPEC, timeline, follow=follower.follow, on_state=lambda state: None)
     now = 1000.0
     for kind, payload in unframed(case):
         now += 0.1
         tier, retained = kind >> 4 & 3, bool(kind & 0x40)
+        lag.packets += 1
         receiver.handle(InboxMessage(_KINDS[kind & 3], payload, now, tier, retained))
         for _ in range(2):
             _take(timeline, now)
+        follower.look(now, expects_packets=receiver.expects_packets)
         assert timeline.totals().balanced
+        assert timeline.stats().thinned_frames <= timeline.totals().played
+        assert all(tiers == tuple(range(len(tiers))) for tiers in followed), "a prefix of the tiers, the base included"
 
 
 def _take(timeline: Timeline, now: float) -> None:
@@ -105,7 +124,7 @@ def _good_messages() -> dict[int, list[bytes]]:
     manifests = [
         StreamManifest("lobby", identity, tiers, 1, epoch, 5_000_000 + number, "gw-1", 1, 160)
         for number, epoch in enumerate(_EPOCHS)
-        for tiers in ((Tier(0, 4),), (Tier(0, 1), Tier(1, 3)))
+        for tiers in ((Tier(0, 4),), (Tier(0, 1), Tier(1, 3)), (Tier(0, 1), Tier(1, 1), Tier(2, 2)))
     ]
     events: list[Event] = [
         StreamStarted(_EPOCHS[0], 0, 1),
@@ -119,7 +138,7 @@ def _good_messages() -> dict[int, list[bytes]]:
         TokenPacket(epoch_low7(epoch), index, np.full((layers, frames), 7, np.uint16), pause_after=pause_after)
         for epoch in _EPOCHS
         for index in _INDICES
-        for layers, frames, pause_after in ((4, 1, 0), (1, 2, 0), (4, 1, 8))
+        for layers, frames, pause_after in ((4, 1, 0), (1, 2, 0), (4, 1, 8), (3, 2, 0), (2, 1, 0), (1, 1, 8))
     ]
     return {
         0: [encode_manifest(manifest) for manifest in manifests],

@@ -20,6 +20,14 @@ class FakeConnection:
         self.handlers[topic] = handler
         self.qos.append(qos)
 
+    def unsubscribe(self, topic: str) -> None:
+        del self.handlers[topic]
+
+    @property
+    def tiers(self) -> list[str]:
+        """The last parts of the token topics."""
+        return sorted(topic[-2:] for topic in self.handlers if "/s/lobby/t" in topic)
+
 
 def test_messages_are_enqueued_with_kind_tier_and_time() -> None:
     connection, inbox = FakeConnection(), Inbox()
@@ -55,3 +63,16 @@ def test_live_audio_is_asked_for_at_the_publishers_quality_at_most() -> None:
     connection = FakeConnection()
     Subscriber(connection, Topics(), "lobby", Inbox()).start()
     assert set(connection.qos) == {1}
+
+
+def test_exactly_the_tiers_that_are_followed_are_subscribed_to_and_the_base_always() -> None:
+    connection, spare = FakeConnection(), FakeConnection()
+    subscriber = Subscriber(connection, Topics(), "lobby", Inbox(), spares=[spare])
+    subscriber.start()
+    assert connection.tiers == ["t0"]
+    followed = []
+    for tiers in ((0, 1, 2, 3), (0, 1), (0,), (0, 1), (0, 1)):
+        subscriber.follow(tiers, "gw-1")
+        assert spare.tiers == connection.tiers
+        followed.append(connection.tiers)
+    assert followed == [["t0", "t1", "t2", "t3"], ["t0", "t1"], ["t0"], ["t0", "t1"], ["t0", "t1"]]

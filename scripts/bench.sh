@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 core=${1:-0}
 python=${VENV:-.venv}/bin/python
-for name in codec_speed cold_start player_footprint wire entropy silence bad_packets token_reading mouth_to_ear; do
+for name in codec_speed cold_start player_footprint wire tier_bytes entropy silence bad_packets token_reading mouth_to_ear; do
     say "$name"
     OMP_NUM_THREADS=1 taskset -c "$core" "$python" -m "benchmarks.$name" --core "$core"
 done

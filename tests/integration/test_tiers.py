@@ -78,6 +78,24 @@ def test_a_player_of_four_layers_is_sent_nothing_of_the_others(tmp_path: Path, s
     assert (run.gateway["packets_published"], run.gateway["tier_packets_published"]) == (2 * frames, frames)
 
 
+def test_each_tier_is_entropy_coded_by_itself_and_read_by_those_who_lack_the_others(
+    tmp_path: Path, start: Start, watcher: Watcher, mosquitto: Any
+) -> None:
+    names = ("sent", "few")
+    sent, few = (NanoStream(name, start=start, watcher=watcher, broker=mosquitto, folder=tmp_path) for name in names)
+    players = [sent.start_player(), few.start_player("--stream", "sent", "--layers", "4")]
+    for stream in (sent, few):
+        stream.wait_for_player()
+    options = ("--link", "narrow", "--entropy", "on", "--upper-qos", "0", "--for", "4s", "--start-delay", "500ms")
+    for process in (sent.start_gateway(*TIERS, *options), *players):
+        finish(process)
+    run, few_stats = sent.collect(), few.stats("player")
+    assert run.gateway["entropy_bytes_saved"] > 0
+    assert_every_frame_was_played(run)
+    assert run.player["frames_thinned"] == run.player["packets_bad"] == few_stats["packets_bad"] == 0
+    assert few_stats["frames_played"] == run.gateway["frames_encoded"]
+
+
 def test_a_player_that_chooses_leaves_a_tier_on_a_thin_link_and_takes_it_back(
     tmp_path: Path, start: Start, watcher: Watcher, mosquitto: Any
 ) -> None:

@@ -110,7 +110,9 @@ class StreamConfig:
     tier, in layer order, 1 to 4 of them; none for all on one. upper_qos: of all tiers but the base; none for qos.
     start_delay_s: announce the stream so long before its first sample, for players to be there in time. entropy: code
     the packets by the codec's tables, which players must have too; auto: where there are tables and packets are long
-    enough for it to pay. silence: on for sending nothing while nobody speaks.
+    enough for it to pay. silence: on for sending nothing while nobody speaks. packing: fixed, all packets are
+    of one length; adaptive, they grow while the link acknowledges slowly; auto, adaptive at QoS 1 where
+    frames_per_packet is not set.
     """
 
     name: str = "lobby"
@@ -126,6 +128,7 @@ class StreamConfig:
     start_delay_s: float = 0.0
     entropy: Literal["auto", "on", "off"] = "auto"
     silence: Literal["off", "on"] = "off"
+    packing: Literal["auto", "fixed", "adaptive"] = "auto"
 
     def __post_init__(self) -> None:
         check_id(self.name)
@@ -162,6 +165,13 @@ class StreamConfig:
                 "stream.upper_qos is 1 and the base tier goes at QoS 0, expected no more than that: the upper tiers "
                 "are of no use without the base"
             )
+
+    @property
+    def packs_adaptively(self) -> bool:
+        """Whether packets may become longer than `frames_per_packet`."""
+        if self.packing == "auto":
+            return self.profile.qos == 1 and self.frames_per_packet is None
+        return self.packing == "adaptive"
 
     def qos_of(self, tier: int) -> int:
         """Of the packets of that tier, 0 the base."""

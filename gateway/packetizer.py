@@ -11,7 +11,7 @@ __all__ = ["Packetizer"]
 
 
 class Packetizer:
-    """Collects `frames_per_packet` neighbouring frames into a TokenPacket.
+    """Collects `frames_per_packet` neighbouring frames into a TokenPacket; it may be changed between two frames.
 
     epoch_low7: the low 7 bits of the stream's epoch. layers: how many layers, from 0 up, go on the wire.
     The index counts without bound here and is cut to 32 bits in the packet.
@@ -21,7 +21,7 @@ class Packetizer:
         if frames_per_packet < 1:
             raise ValueError(f"a packet carries at least one frame, asked for {frames_per_packet}")
         self._epoch = epoch_low7
-        self._frames_per_packet = frames_per_packet
+        self.frames_per_packet = frames_per_packet
         self._layers = layers
         self._first = 0
         self._frames: list[NDArray[np.uint16]] = []
@@ -39,7 +39,7 @@ class Packetizer:
         if not self._frames:
             self._first = index
         self._frames.append(codes[: self._layers].astype(np.uint16))
-        if len(self._frames) == self._frames_per_packet:
+        if len(self._frames) >= self.frames_per_packet:
             due.extend(self.flush())
         return due
 

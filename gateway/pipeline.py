@@ -15,6 +15,7 @@ from gateway.config import GatewayConfig
 from gateway.encoder_worker import EncoderWorker
 from gateway.pacer import Pacer
 from gateway.packetizer import Packetizer
+from gateway.packing import AdaptivePacking, LinkView, longest_packet
 from gateway.silence_gate import SilenceGate, preroll_frames
 from gateway.sources import AudioSource
 from gateway.stall import StallWatch
@@ -111,8 +112,14 @@ class Pipeline:
         if config.stream.silence == "on":
             self._gate = SilenceGate(preroll_frames=preroll_frames(self._profile.frames_per_packet))
             voice = VoiceActivity(self._spec.sample_rate)
+        self._packing = self._make_packing()
         self._writer = StreamWriter(
-            self._packetizer, self._publisher, self._announcer, live=source.live, gate=self._gate
+            self._packetizer,
+            self._publisher,
+            self._announcer,
+            live=source.live,
+            gate=self._gate,
+            packing=self._packing,
         )
         self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
         self.watch = StallWatch(
@@ -171,7 +178,9 @@ class Pipeline:
             "stream": self._config.stream.name,
             "codec": self._spec.name,
             "source": self._source.description,
-            "frames_per_packet": self._profile.frames_per_packet,
+            "frames_per_packet": self._packetizer.frames_per_packet,
+            "packing_raised": 0 if self._packing is None else self._packing.stats.packing_raised,
+            "packing_lowered": 0 if self._packing is None else self._packing.stats.packing_lowered,
             "layers": self._layers,
             "tiers": ",".join(str(tier.num_layers) for tier in self._tiers),
             "qos": self._profile.qos,
@@ -229,6 +238,18 @@ class Pipeline:
             max_age_s=self._profile.max_age_ms / 1000,
             clock=self._clock,
         )
+
+    def _make_packing(self) -> AdaptivePacking | None:
+        """None where every packet has the same length."""
+        usual, frame_s = self._profile.frames_per_packet, self._spec.frame_duration_s
+        if not self._config.stream.packs_adaptively:
+            return None
+        most = longest_packet(self._profile, frame_s=frame_s)
+        return AdaptivePacking(self._look_at_link, usual=usual, most=most, clock=self._clock)
+
+    def _look_at_link(self) -> LinkView:
+        connected = self.connection.state is ConnectionState.CONNECTED
+        return LinkView(connected, self.connection.stats().weight_waiting)
 
     def _limit_frames(self) -> int | None:
         limit_s = self._config.source.limit_s

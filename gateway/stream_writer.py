@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gateway.announcer import Announcer
 from gateway.encoder_worker import FrameMark
 from gateway.packetizer import Packetizer
+from gateway.packing import AdaptivePacking
 from gateway.silence_gate import SilenceGate
 from gateway.tiers import TieredPublisher
 from protocol.packet import TokenPacket
@@ -20,7 +21,8 @@ __all__ = ["StreamWriter"]
 class StreamWriter:
     """The FrameWriter of a running stream. Called on the encoder worker's thread; `finish` also after it has ended.
 
-    gate: of a stream that is silent in pauses; None: every frame is sent.
+    gate: of a stream that is silent in pauses; None: every frame is sent. packing: chooses the length of each packet;
+    None: all as the packetizer was made.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class StreamWriter:
         *,
         live: bool,
         gate: SilenceGate | None = None,
+        packing: AdaptivePacking | None = None,
     ) -> None:
         self._packetizer = packetizer
         self._publisher = publisher
         self._announcer = announcer
         self._live = live
         self._gate = gate
+        self._packing = packing
 
     def write(self, mark: FrameMark, codes: NDArray[np.int64]) -> None:
         """One frame, codes `[K]`."""
@@ -65,6 +69,8 @@ class StreamWriter:
     def _send(self, mark: FrameMark, packets: list[TokenPacket]) -> None:
         if packets:
             self._announcer.clock_tick(mark, live=self._live)
+            if self._packing is not None:  # before they are handed over: it asks about those before them
+                self._packetizer.frames_per_packet = self._packing.packet_full()
         for packet in packets:
             self._publisher.publish(packet)
 

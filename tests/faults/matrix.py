@@ -84,6 +84,15 @@ ROWS: Final = (
     _impaired("loss-5-delay-100", "wan", Impairment(loss=0.05, delay_ms=100, jitter_ms=50), 0.90),
     _impaired("rate-8-narrow", "narrow", Impairment(rate_kbps=8), 0.99),
     _impaired("rate-8-wan", "wan", Impairment(rate_kbps=8), 0.95),
+    # Five frames a packet need 5 kbit/s up and do not fit; ten need 3.6, and the gateway takes ten.
+    Row(
+        "rate-4.5-gateway",
+        "wan",
+        hop="gateway",
+        spells=(Spell(0.0, 30.0, Impairment(rate_kbps=5)),),
+        fault_s=30.0,
+        heard_min=0.9,
+    ),
     _impaired("rate-16-wan", "wan", Impairment(rate_kbps=16), 0.99),
     _impaired("rate-32-lan", "lan", Impairment(rate_kbps=32), 0.99),
     *(_blackout(seconds, hop) for hop in ("player", "gateway") for seconds in (2, 5, 10, 30)),

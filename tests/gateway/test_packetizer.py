@@ -63,3 +63,22 @@ def test_the_index_wraps_at_32_bits() -> None:
 def test_an_empty_packet_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         Packetizer(epoch_low7=0, frames_per_packet=0, layers=1)
+
+
+def test_a_length_that_changes_holds_from_the_next_packet_on() -> None:
+    packetizer = Packetizer(epoch_low7=0, frames_per_packet=2, layers=1)
+    lengths = []
+    for index in range(16):
+        for packet in packetizer.push(index, codes(index)):
+            lengths.append(packet.num_frames)
+            packetizer.frames_per_packet = 5
+    assert lengths == [2, 5, 5]
+
+
+def test_a_length_that_shrinks_below_what_is_pending_sends_it_with_the_next_frame() -> None:
+    packetizer = Packetizer(epoch_low7=0, frames_per_packet=5, layers=1)
+    for index in range(3):
+        assert packetizer.push(index, codes(index)) == []
+    packetizer.frames_per_packet = 2
+    (packet,) = packetizer.push(3, codes(3))
+    assert (packet.first_frame, packet.num_frames) == (0, 4)

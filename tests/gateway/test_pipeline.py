@@ -37,6 +37,7 @@ class ScriptedConnection:
     outcomes: list[Exception] = []  # noqa: RUF012 — set by the test
     made: list[ScriptedConnection] = []  # noqa: RUF012
     refusal: Exception | None = None  # of what the broker does not let us do
+    acknowledges = True
 
     def __init__(
         self,
@@ -99,6 +100,8 @@ class ScriptedConnection:
 
     def stats(self) -> TransportStats:
         live = [options["weight"] for _, _, options in self.said if not options.get("reliable")]
+        if not ScriptedConnection.acknowledges:
+            return TransportStats(connects=1, messages_waiting=len(live), weight_waiting=sum(live))
         return TransportStats(connects=1, messages_published=len(live), weight_published=sum(live))
 
     def wire(self) -> None:
@@ -111,6 +114,7 @@ def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ScriptedConnection, "outcomes", [])
     monkeypatch.setattr(ScriptedConnection, "made", [])
     monkeypatch.setattr(ScriptedConnection, "refusal", None)
+    monkeypatch.setattr(ScriptedConnection, "acknowledges", True)
 
 
 def config(**stream: Any) -> GatewayConfig:
@@ -158,6 +162,30 @@ def test_what_is_sent_agrees_with_the_manifest(encoder: Any, make_source: Any) -
     assert {packet.num_layers for packet in packets} == {3}
     assert (stopped.first_frame, stopped.last_frame) == (0, 5)
     assert stopped.at_ms - started.at_ms == pytest.approx(6 * 80, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("stream", "acknowledges", "lengths"),
+    [
+        ({"link": "wan"}, False, [5, 5, 5, 10, 10, 5]),
+        ({"link": "wan"}, True, [5] * 8),
+        ({"link": "wan", "packing": "fixed"}, False, [5] * 8),
+        ({"link": "wan", "frames_per_packet": 5}, False, [5] * 8),
+        ({"link": "lan", "frames_per_packet": 20}, False, [20, 20]),
+        ({"link": "wan", "frames_per_packet": 5, "packing": "adaptive"}, False, [5, 5, 5, 10, 10, 5]),
+    ],
+    ids=["slow", "fast", "fixed", "length-set", "qos-0", "length-set-but-adaptive"],
+)
+def test_packets_grow_on_a_slow_link_where_they_may(
+    encoder: Any, make_source: Any, stream: dict[str, Any], acknowledges: bool, lengths: list[int]
+) -> None:
+    ScriptedConnection.acknowledges = acknowledges
+    pipeline = Pipeline(config(**stream), encoder, make_source([silence(40)]), stop=threading.Event())
+    stats = pipeline.run()
+    (connection,) = ScriptedConnection.made
+    sent = [options["weight"] for _, _, options in connection.said if not options.get("reliable")]
+    assert sent == lengths
+    assert stats["packing_raised"] == (1 if 10 in lengths else 0)
 
 
 def test_a_stream_in_tiers_is_announced_so_and_its_frames_are_counted_by_the_base(

@@ -14,18 +14,15 @@ from gateway.announcer import Announcer
 from gateway.config import GatewayConfig
 from gateway.encoder_worker import EncoderWorker
 from gateway.pacer import Pacer
-from gateway.packetizer import Packetizer
-from gateway.packing import AdaptivePacking, LinkView, longest_packet
-from gateway.silence_gate import SilenceGate, preroll_frames
 from gateway.sources import AudioSource
 from gateway.stall import StallWatch
-from gateway.stream_writer import StreamWriter
-from gateway.tiers import cut_tiers, open_publisher, send_window
+from gateway.stream_parts import make_parts
+from gateway.stream_plan import StreamPlan
+from gateway.tiers import cut_tiers, send_window
 from gateway.voice_activity import VoiceActivity
 from protocol.entropy import EntropyTables
-from protocol.epoch import epoch_low7, new_epoch
+from protocol.epoch import new_epoch
 from protocol.event import HEARTBEAT_S
-from protocol.manifest import CodecIdentity, StreamManifest
 from protocol.service import LivenessWatch, Stats, WatchedPart, counters_snapshot, device_id
 from protocol.topics import Topics
 from protocol.transport import Connection, ConnectionState, Presence, await_connected
@@ -67,24 +64,29 @@ class Pipeline:
         utc: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._entropy = None if tables is None else tables.fingerprint
         self._source = source
         self._stop = stop
         self._clock = clock
         self._utc = utc
-        self._profile = config.profile
-        self._spec = encoder.spec
-        self._tiers = cut_tiers(config.stream, codec=self._spec.name, num_layers=self._spec.num_layers)
-        self._layers = sum(tier.num_layers for tier in self._tiers)
-        self._id = config.run.id or device_id("gw")
-        self._epoch = new_epoch()
+        spec = encoder.spec
+        self.plan = StreamPlan(
+            config=config.stream,
+            profile=config.profile,
+            spec=spec,
+            tiers=cut_tiers(config.stream, codec=spec.name, num_layers=spec.num_layers),
+            gateway_id=config.run.id or device_id("gw"),
+            epoch=new_epoch(),
+            entropy=None if tables is None else tables.fingerprint,
+        )
+        self._id = self.plan.gateway_id
+        self._frame_s = spec.frame_duration_s
         self._topics = Topics(config.stream.base)
         self._presence = Presence(
             "gateway",
             self._id,
             self._topics.gateway_status(self._id),
             session=time.time_ns(),
-            epoch=self._epoch,
+            epoch=self.plan.epoch,
         )
         self.connection = self._make_connection()
         self._announcer = Announcer(
@@ -95,33 +97,11 @@ class Pipeline:
             clock=clock,
             utc=utc,
         )
-        self._packetizer = Packetizer(
-            epoch_low7=epoch_low7(self._epoch), frames_per_packet=self._profile.frames_per_packet, layers=self._layers
+        self._parts = make_parts(
+            self.plan, self.connection, self._topics, self._announcer, live=source.live, tables=tables, clock=clock
         )
-        self._publisher = open_publisher(
-            self.connection,
-            config.stream,
-            self._profile,
-            self._topics,
-            self._tiers,
-            codebook_size=self._spec.codebook_size,
-            tables=tables,
-        )
-        self._gate: SilenceGate | None = None
-        voice: VoiceActivity | None = None
-        if config.stream.silence == "on":
-            self._gate = SilenceGate(preroll_frames=preroll_frames(self._profile.frames_per_packet))
-            voice = VoiceActivity(self._spec.sample_rate)
-        self._packing = self._make_packing()
-        self._writer = StreamWriter(
-            self._packetizer,
-            self._publisher,
-            self._announcer,
-            live=source.live,
-            gate=self._gate,
-            packing=self._packing,
-        )
-        self._pacer = Pacer(self._spec.frame_duration_s, clock=clock, wait=stop.wait)
+        voice = VoiceActivity(spec.sample_rate) if self.plan.silence else None
+        self._pacer = Pacer(self._frame_s, clock=clock, wait=stop.wait)
         self.watch = StallWatch(
             clock=clock,
             name=lambda: source.description,
@@ -131,7 +111,7 @@ class Pipeline:
         self.worker = EncoderWorker(
             encoder=encoder,
             source=source,
-            writer=self._writer,
+            writer=self._parts.writer,
             pacer=self._pacer,
             stop=stop,
             clock=clock,
@@ -170,26 +150,22 @@ class Pipeline:
 
         Frames are counted by their base tier. Packets are those of all tiers; the upper ones' among them stand apart.
         """
-        metrics = self.worker.metrics
+        plan, metrics = self.plan, self.worker.metrics
         transport = self.connection.stats()
         encode_ms = metrics.encode_ms.snapshot()
         values: Stats = {
             "id": self._id,
-            "stream": self._config.stream.name,
-            "codec": self._spec.name,
+            "stream": plan.config.name,
+            "codec": plan.spec.name,
             "source": self._source.description,
-            "frames_per_packet": self._packetizer.frames_per_packet,
-            "packing_raised": 0 if self._packing is None else self._packing.stats.packing_raised,
-            "packing_lowered": 0 if self._packing is None else self._packing.stats.packing_lowered,
-            "layers": self._layers,
-            "tiers": ",".join(str(tier.num_layers) for tier in self._tiers),
-            "qos": self._profile.qos,
-            "entropy": self._entropy or "off",
+            "layers": plan.layers,
+            "tiers": ",".join(str(tier.num_layers) for tier in plan.tiers),
+            "qos": plan.profile.qos,
+            "entropy": plan.entropy or "off",
             "frames_encoded": metrics.frames_encoded,
             "frames_published": transport.weight_published,
             "frames_dropped": transport.weight_dropped,
-            "frames_silent": 0 if self._gate is None else self._gate.silent_frames,
-            "pauses": 0 if self._gate is None else self._gate.pauses,
+            **self._parts.counters(),
             "heartbeats": self._announcer.heartbeats,
             "frames_gapped": metrics.frames_gapped,
             "gaps": metrics.gaps,
@@ -198,8 +174,6 @@ class Pipeline:
             "packets_dropped": transport.messages_dropped,
             "tier_packets_published": transport.yielding_published,
             "tier_packets_dropped": transport.yielding_dropped,
-            "payload_bytes": self._publisher.payload_bytes,
-            "entropy_bytes_saved": self._publisher.bytes_saved,
             "input_overflows": self._source.overflows,
             **self._source.counters,
             "source_stalls": self.watch.stalls,
@@ -227,33 +201,21 @@ class Pipeline:
         return values
 
     def _make_connection(self) -> Connection:
-        broker = self._config.broker
+        plan, broker = self.plan, self._config.broker
         if broker.client_id is None:
             broker = dataclasses.replace(broker, client_id=f"vw-gateway-{self._id}")
         return Connection(
-            dataclasses.replace(broker, keepalive_s=broker.keepalive_s or self._profile.keepalive_s),
+            dataclasses.replace(broker, keepalive_s=broker.keepalive_s or plan.profile.keepalive_s),
             will=self._presence.will(),
             offline=self._presence.offline(),
-            window=send_window(self._config.stream, self._profile, self._tiers),
-            max_age_s=self._profile.max_age_ms / 1000,
+            window=send_window(plan.config, plan.profile, plan.tiers),
+            max_age_s=plan.profile.max_age_ms / 1000,
             clock=self._clock,
         )
 
-    def _make_packing(self) -> AdaptivePacking | None:
-        """None where every packet has the same length."""
-        usual, frame_s = self._profile.frames_per_packet, self._spec.frame_duration_s
-        if not self._config.stream.packs_adaptively:
-            return None
-        most = longest_packet(self._profile, frame_s=frame_s)
-        return AdaptivePacking(self._look_at_link, usual=usual, most=most, clock=self._clock)
-
-    def _look_at_link(self) -> LinkView:
-        connected = self.connection.state is ConnectionState.CONNECTED
-        return LinkView(connected, self.connection.stats().weight_waiting)
-
     def _limit_frames(self) -> int | None:
         limit_s = self._config.source.limit_s
-        return None if limit_s is None else math.ceil(limit_s / self._spec.frame_duration_s)
+        return None if limit_s is None else math.ceil(limit_s / self._frame_s)
 
     def _await_worker(self) -> None:
         """Until the encoder is warm, or broke."""
@@ -266,10 +228,10 @@ class Pipeline:
     def _connect(self) -> None:
         """Connect; with `wait` for as long as it takes. A refused login is never waited out."""
         self.connection.on_connected(self._announcer.reannounce)
-        if self._gate is not None:
+        if self.plan.silence:
             # While packets flow TCP has no use for probes, and in a pause they would cost twice what heartbeats do.
             self.connection.on_connected(lambda: self.connection.probe_after(PAUSED_PROBE_S))
-        for topic in self._publisher.topics:
+        for topic in self._parts.publisher.topics:
             self.connection.verify_publishing(topic)
         self.connection.start()
         timeout_s = None if self._config.run.wait else CONNECT_TIMEOUT_S
@@ -279,11 +241,11 @@ class Pipeline:
 
     def _stream(self) -> None:
         origin = self._clock() + self._config.stream.start_delay_s
-        self._announcer.open_stream(self._manifest(self._utc() + self._config.stream.start_delay_s))
+        self._announcer.open_stream(self.plan.manifest(self._utc() + self._config.stream.start_delay_s))
         if self._source.live and self._stop.wait(self._config.stream.start_delay_s):
             return
         self._pacer.start(origin)
-        logger.info("stream %s: %s, %s", self._config.stream.name, self._source.description, self._spec.name)
+        logger.info("stream %s: %s, %s", self._config.stream.name, self._source.description, self.plan.spec.name)
         self.worker.begin()
         limit_s = self._config.source.limit_s
         deadline = math.inf if limit_s is None else origin + limit_s + _LIMIT_GRACE_S
@@ -308,7 +270,7 @@ class Pipeline:
     def _on_stall(self) -> None:
         """On this thread, while the worker waits: mark and index stand still."""
         mark = self.worker.mark
-        ended_at = self._pacer.frame_start(0) if mark is None else mark.captured_at + self._spec.frame_duration_s
+        ended_at = self._pacer.frame_start(0) if mark is None else mark.captured_at + self._frame_s
         self._announcer.stalled(self.worker.next_index, ended_at)
 
     def _shut_down(self) -> None:
@@ -320,12 +282,12 @@ class Pipeline:
             self._stop.set()
         if not self.worker.join(_JOIN_S):
             logger.error("the encoder worker does not end; leaving it behind")
-        self._writer.finish()
+        self._parts.writer.finish()
         # What is reliable overtakes what is live: without this the end of the stream would come before its last frames.
         if not in_a_hurry:
             self.connection.flush(_LAST_FRAMES_S)
         mark = self.worker.mark
-        ended_at = None if mark is None else mark.captured_at + self._spec.frame_duration_s
+        ended_at = None if mark is None else mark.captured_at + self._frame_s
         self._announcer.close_stream(self.worker.next_index, ended_at)
         if not in_a_hurry and not self.connection.flush(_FLUSH_S):
             logger.warning("not everything reached the broker within %.0f s", _FLUSH_S)
@@ -338,39 +300,4 @@ class Pipeline:
             f"{values['frames_encoded']} frames encoded, {values['frames_published']} published, "
             f"{values['frames_dropped']} dropped, {values['frames_silent']} silent, "
             f"encode RTF {values['encode_rtf']:.3f}"
-        )
-
-    def _playout_delay_ms(self) -> int:
-        """Of the profile, and as much more as the frames before speech come late where no packet waits for them."""
-        late_frames = 0
-        if self._gate is not None:
-            frames = self._profile.frames_per_packet
-            late_frames = preroll_frames(frames) - (frames - 1)
-        return self._profile.playout_delay_ms + round(max(0, late_frames) * self._spec.frame_duration_s * 1000)
-
-    def _manifest(self, started_at: float) -> StreamManifest:
-        spec = self._spec
-        return StreamManifest(
-            stream=self._config.stream.name,
-            codec=CodecIdentity(
-                name=spec.name,
-                sample_rate=spec.sample_rate,
-                frame_size=spec.frame_size,
-                num_layers=spec.num_layers,
-                codebook_size=spec.codebook_size,
-                delay_samples=spec.delay_samples,
-                weights_sha256=spec.weights_sha256,
-            ),
-            tiers=self._tiers,
-            frames_per_packet=self._profile.frames_per_packet,
-            epoch=self._epoch,
-            started_at_ms=round(started_at * 1000),
-            first_frame=0,
-            gateway_id=self._id,
-            qos=self._profile.qos,
-            playout_delay_ms=self._playout_delay_ms(),
-            title=self._config.stream.title,
-            language=self._config.stream.language,
-            entropy=self._entropy,
-            silence=self._gate is not None,
         )

@@ -125,7 +125,7 @@ def test_the_manifest_and_the_statistics_name_the_tables(
 
     pipeline = Pipeline(config(None), encoder, make_source([]), stop=threading.Event(), tables=tables)
     assert pipeline.stats()["entropy"] == tables.fingerprint
-    assert pipeline._manifest(0.0).entropy == tables.fingerprint
+    assert pipeline.plan.manifest(0.0).entropy == tables.fingerprint
     plain = Pipeline(config(None), encoder, make_source([]), stop=threading.Event())
     assert plain.stats()["entropy"] == "off"
-    assert plain._manifest(0.0).entropy is None
+    assert plain.plan.manifest(0.0).entropy is None

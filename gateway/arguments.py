@@ -125,7 +125,7 @@ def _add_stream(group: argparse._ArgumentGroup) -> None:
         "--packing",
         dest="stream.packing",
         choices=("auto", "fixed", "adaptive"),
-        help="let packets grow while the link is slow (auto: at QoS 1, where --frames-per-packet is not given)",
+        help="let packets grow while the link is slow (auto: at QoS 1 with one tier and no --frames-per-packet)",
     )
     add("--qos", dest="stream.qos", type=int, choices=(0, 1), help="of the token packets (default: of the link)")
     add("--layers", dest="stream.layers", type=int, metavar="K", help="send the first K layers only (default: all)")

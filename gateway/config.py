@@ -111,7 +111,7 @@ class StreamConfig:
     start_delay_s: announce the stream so long before its first sample, for players to be there in time. entropy: code
     the packets by the codec's tables, which players must have too; auto: where there are tables and packets are long
     enough for it to pay. silence: on for sending nothing while nobody speaks. packing: fixed, all packets are
-    of one length; adaptive, they grow while the link acknowledges slowly; auto, adaptive at QoS 1 where
+    of one length; adaptive, they grow while the link acknowledges slowly; auto, adaptive at QoS 1 with one tier where
     frames_per_packet is not set.
     """
 
@@ -170,7 +170,8 @@ class StreamConfig:
     def packs_adaptively(self) -> bool:
         """Whether packets may become longer than `frames_per_packet`."""
         if self.packing == "auto":
-            return self.profile.qos == 1 and self.frames_per_packet is None
+            # Where layers can give way instead, they do: longer packets would make the base late.
+            return self.profile.qos == 1 and self.frames_per_packet is None and len(self.tiers or (0,)) == 1
         return self.packing == "adaptive"
 
     def qos_of(self, tier: int) -> int:

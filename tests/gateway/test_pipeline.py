@@ -172,9 +172,10 @@ def test_what_is_sent_agrees_with_the_manifest(encoder: Any, make_source: Any) -
         ({"link": "wan", "packing": "fixed"}, False, [5] * 8),
         ({"link": "wan", "frames_per_packet": 5}, False, [5] * 8),
         ({"link": "lan", "frames_per_packet": 20}, False, [20, 20]),
+        ({"link": "wan", "tiers": (1, 3)}, False, [5, 0] * 8),
         ({"link": "wan", "frames_per_packet": 5, "packing": "adaptive"}, False, [5, 5, 5, 10, 10, 5]),
     ],
-    ids=["slow", "fast", "fixed", "length-set", "qos-0", "length-set-but-adaptive"],
+    ids=["slow", "fast", "fixed", "length-set", "qos-0", "tiers", "length-set-but-adaptive"],
 )
 def test_packets_grow_on_a_slow_link_where_they_may(
     encoder: Any, make_source: Any, stream: dict[str, Any], acknowledges: bool, lengths: list[int]

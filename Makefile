@@ -3,7 +3,7 @@
 #   RUNTIME=cuda                 ONNX Runtime's GPU build instead of the CPU one
 #   ROOM_TIMES=20                how often `make room` runs;  SOAK_SECONDS=86400 how long `make soak` does;
 #   SOAK_ARGS=--short            more words for it: with SOAK_SECONDS=60, all but the slope of the memory
-#   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest
+#   DEMO_ARGS='--link lan'       more words for `gateway demo`;  PYTEST_ARGS='-k packet' for pytest, on TEST_WORKERS=2 processes
 #   BENCH_ARGS='--model DIR'     more words for `make bench-qwen3`: the released weights, for one
 #   WIRE_ARGS='--seconds 120'    more words for `make bench-wire`
 #   FAULTS_ROWS=loss-20,broker-kill  some rows of `make faults`;  FAULTS_SEEDS=3 how often each;  FAULTS_JOBS=2 side by side
@@ -19,6 +19,9 @@ RUNTIME ?= cpu
 DEMO_OUT ?= voxwire-demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# Most of the suite waits: two processes take little more than half the time of one. A file stays with one of them, for
+# what its tests share.
+TEST_WORKERS ?= 2
 BENCH_ARGS ?=
 WIRE_ARGS ?=
 SPEECH ?=
@@ -57,7 +60,7 @@ demo: $(VENV)/.installed-demo ## speech -> tokens -> MQTT broker -> speech, on t
 
 test: system-packages $(VENV)/.installed-dev oracle-environment ## everything: lint, types, import contracts, the whole suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

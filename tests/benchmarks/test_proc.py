@@ -1,35 +1,52 @@
-"""What Linux says of a process, of one whose truth is known: this one."""
+"""What Linux says of a process, of processes whose truth is known."""
 
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from benchmarks.proc import descriptors, memory_bytes, threads
 
 
-def test_threads_are_counted_with_the_first_one() -> None:
-    before = threads(os.getpid())
-    release = threading.Event()
-    started = [threading.Thread(target=release.wait) for _ in range(3)]
-    for thread in started:
-        thread.start()
-    assert before >= 1
-    assert threads(os.getpid()) == before + 3
-    release.set()
-    for thread in started:
-        thread.join()
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[str]]:
+    """Three threads beside the first and two pipes more, in a process that nobody else has threads or pipes in."""
+    program = (
+        "import os, threading; print(len(os.listdir('/proc/self/fd')) - 1, flush=True); input();"
+        "done = threading.Event();"
+        "[threading.Thread(target=done.wait, daemon=True).start() for _ in range(3)]; ends = os.pipe();"
+        "print('ready', flush=True); input()"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
 
 
-def test_sockets_and_pipes_are_descriptors() -> None:
-    before = descriptors(os.getpid())
-    ends = os.pipe()
-    assert descriptors(os.getpid()) == before + 2
-    for end in ends:
-        os.close(end)
-    assert descriptors(os.getpid()) == before
+def step(child: subprocess.Popen[str], *, go_on: bool) -> str:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    if go_on:
+        print(file=child.stdin, flush=True)
+    return child.stdout.readline().strip()
+
+
+def test_threads_are_counted_with_the_first_one(child: subprocess.Popen[str]) -> None:
+    step(child, go_on=False)
+    assert threads(child.pid) == 1
+    assert step(child, go_on=True) == "ready"
+    assert threads(child.pid) == 4
+
+
+def test_sockets_and_pipes_are_descriptors(child: subprocess.Popen[str]) -> None:
+    own = int(step(child, go_on=False))  # less the one with which it looked
+    assert descriptors(child.pid) == own
+    assert step(child, go_on=True) == "ready"
+    assert descriptors(child.pid) == own + 2
 
 
 def test_the_most_memory_ever_is_no_less_than_the_memory_now() -> None:

@@ -1,10 +1,11 @@
-"""A course sees what a process holds: this one, which is asked to hold more."""
+"""A course sees what a process holds."""
 
 from __future__ import annotations
 
 import csv
 import os
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,33 @@ import pytest
 from benchmarks.soak.course import Course
 from benchmarks.soak.course_file import COLUMNS, CourseFile
 
+HOLDS_MORE = """
+import threading
+print("little", flush=True)
+input()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+file, memory = open("/dev/null"), bytearray(b"x" * 33554432)
+print("more", flush=True)
+input()
+"""
 
-def test_one_more_thread_file_and_megabyte_are_seen(tmp_path: Path) -> None:
-    course = Course("this", os.getpid())
-    course.sample(0.0)
-    release = threading.Event()
-    thread = threading.Thread(target=release.wait)
-    thread.start()
-    with (tmp_path / "open").open("w"):
-        held = bytearray(os.urandom(32 * 1024 * 1024))
+
+def test_one_more_thread_file_and_megabyte_are_seen() -> None:
+    """Of a process that does nothing else: one that runs tests has memory to give again."""
+    command = [sys.executable, "-I", "-c", HOLDS_MORE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        course = Course("child", child.pid)
+        assert child.stdout.readline() == "little\n"
+        course.sample(0.0)
+        print(file=child.stdin, flush=True)
+        assert child.stdout.readline() == "more\n"
         course.sample(5.0)
-    release.set()
-    thread.join()
+        child.kill()
     assert course.threads[1] - course.threads[0] == 1
     assert course.descriptors[1] - course.descriptors[0] == 1
-    assert course.rss[1] - course.rss[0] >= 0.9 * len(held)
+    assert course.rss[1] - course.rss[0] >= 0.9 * 32 * 2**20
     assert course.at_s == [0.0, 5.0]
     assert course.cpu_s[0] <= course.cpu_s[1]
 

@@ -16,8 +16,13 @@ from gateway.demo.broker import TlsFiles
 Issued = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
-def issue(name: str, issuer: Issued | None, days: tuple[int, int] = (-1, 1)) -> Issued:
-    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer. Valid from and to."""
+def issue(
+    name: str, issuer: Issued | None, days: tuple[int, int] = (-1, 1), *, usage: x509.ObjectIdentifier | None = None
+) -> Issued:
+    """A key and a certificate for `name`; signed by itself, and an authority, without an issuer. Valid from and to.
+
+    usage: the one thing it is good for; None: for everything.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -38,6 +43,8 @@ def issue(name: str, issuer: Issued | None, days: tuple[int, int] = (-1, 1)) -> 
     if name[0].isdigit():
         address = x509.IPAddress(ipaddress.ip_address(name))
         builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return key, builder.sign(signing_key, hashes.SHA256())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import msgpack
 import numpy as np
@@ -86,15 +86,7 @@ def _receiver() -> Receiver:
         on_state=lambda state: None,
         tables=TABLES,
     )
-    identity = CodecIdentity(
-        name=SPEC.name,
-        sample_rate=SPEC.sample_rate,
-        frame_size=SPEC.frame_size,
-        num_layers=SPEC.num_layers,
-        codebook_size=SPEC.codebook_size,
-        delay_samples=SPEC.delay_samples,
-        weights_sha256=SPEC.weights_sha256,
-    )
+    identity = CodecIdentity(**asdict(SPEC))
     manifest = StreamManifest(
         stream="lobby",
         codec=identity,

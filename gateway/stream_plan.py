@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from codec import CodecSpec
 from gateway.config import StreamConfig
@@ -51,15 +51,7 @@ class StreamPlan:
         spec = self.spec
         return StreamManifest(
             stream=self.config.name,
-            codec=CodecIdentity(
-                name=spec.name,
-                sample_rate=spec.sample_rate,
-                frame_size=spec.frame_size,
-                num_layers=spec.num_layers,
-                codebook_size=spec.codebook_size,
-                delay_samples=spec.delay_samples,
-                weights_sha256=spec.weights_sha256,
-            ),
+            codec=CodecIdentity(**asdict(spec)),
             tiers=self.tiers,
             frames_per_packet=self.profile.frames_per_packet,
             epoch=self.epoch,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import cast
 
 import numpy as np
@@ -112,15 +112,7 @@ def make_manifest(spec: CodecSpec) -> Callable[..., StreamManifest]:
     ) -> StreamManifest:
         return StreamManifest(
             stream="lobby",
-            codec=CodecIdentity(
-                name=spec.name,
-                sample_rate=spec.sample_rate,
-                frame_size=spec.frame_size,
-                num_layers=spec.num_layers,
-                codebook_size=spec.codebook_size,
-                delay_samples=spec.delay_samples,
-                weights_sha256=weights_sha256 or spec.weights_sha256,
-            ),
+            codec=CodecIdentity(**asdict(spec) | {"weights_sha256": weights_sha256 or spec.weights_sha256}),
             tiers=tuple(Tier(first, count) for first, count in tiers),
             frames_per_packet=frames_per_packet,
             epoch=epoch,

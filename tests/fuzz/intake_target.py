@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 
 import numpy as np
@@ -112,15 +112,7 @@ def _take(timeline: Timeline, now: float) -> None:
 
 
 def _good_messages() -> dict[int, list[bytes]]:
-    identity = CodecIdentity(
-        name=_SPEC.name,
-        sample_rate=_SPEC.sample_rate,
-        frame_size=_SPEC.frame_size,
-        num_layers=_SPEC.num_layers,
-        codebook_size=_SPEC.codebook_size,
-        delay_samples=_SPEC.delay_samples,
-        weights_sha256=_SPEC.weights_sha256,
-    )
+    identity = CodecIdentity(**asdict(_SPEC))
     manifests = [
         StreamManifest("lobby", identity, tiers, 1, epoch, 5_000_000 + number, "gw-1", 1, 160)
         for number, epoch in enumerate(_EPOCHS)

@@ -93,7 +93,7 @@ room: system-packages $(VENV)/.installed-dev ## speech into a virtual microphone
 soak: system-packages $(VENV)/.installed-dev ## an hour of it: fails where memory, threads or descriptors grow, or anything is lost
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
-faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; 17 minutes
+faults: system-packages $(VENV)/.installed-dev ## bad links and dying processes: what goes on, and what is back when; a quarter of an hour
 	@FAULTS_ROWS='$(FAULTS_ROWS)' FAULTS_SEEDS='$(FAULTS_SEEDS)' FAULTS_JOBS='$(FAULTS_JOBS)' \
 	    $(BIN)/python -m tests.faults $(FAULTS_ARGS)
 

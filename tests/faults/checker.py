@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from protocol.service import ExitCode
 from tests.faults.course import heard_share, recovery_s
 from tests.faults.end import Stats
 from tests.faults.evidence import EndEvidence, Evidence
@@ -15,8 +16,6 @@ MAX_BROKER_GROWTH: Final = 8 * 2**20
 BESIDE_HEARD_MIN: Final = 0.99
 ROUNDING: Final = 0.005
 """The counters are written five times a second and looked at twenty times: a share of 20 s is not known better."""
-NO_DEVICE: Final = 74
-"""Exit code of a player whose file takes no more."""
 STEADY_FRAMES: Final = 25
 SENT: Final = ("frames_published", "frames_dropped", "frames_silent")
 OUTCOMES: Final = ("frames_played", "frames_concealed", "frames_skipped", "frames_comfort")
@@ -57,9 +56,9 @@ def _accounts(row: Row, found: Evidence) -> Iterator[str]:
     whole = sent if not row.faults_on("gateway") else None
     if sent is not None and sent["frames_encoded"] != sum(sent[what] for what in SENT):
         yield f"gateway: {sent['frames_encoded']} encoded, but " + ", ".join(f"{sent[what]} {what}" for what in SENT)
-    if whole is not None and row.profile.qos == 1 and not row.faults_on("broker") and row.mischief is None:
+    if whole is not None and row.profile.qos == 1 and not row.faults_on("broker"):
         low, high = whole["frames_published"], whole["frames_encoded"]
-        if not low <= found.seen_frames <= high:
+        if not low <= found.seen_frames + found.repeater_dropped <= high:
             yield f"broker: {found.seen_frames} frames seen, {low} published of {high}"
     for name, end in _ends(found).items():
         if name != "gateway" and end.stats is not None:
@@ -116,8 +115,8 @@ def _recorder(row: Row, found: Evidence) -> Iterator[str]:
     """A player whose own file is on the full disk has nothing to play to: it says so, ends, and keeps what it had."""
     if (end := found.recorder) is None:
         return
-    if end.code != NO_DEVICE:
-        yield f"recorder: exit code {end.code}, expected {NO_DEVICE}"
+    if end.code != ExitCode.AUDIO_DEVICE:
+        yield f"recorder: exit code {end.code}, expected {ExitCode.AUDIO_DEVICE:d}"
     if "Traceback" in end.log:
         yield "recorder: a traceback in its log"
     if found.recorder_frames < STEADY_FRAMES:

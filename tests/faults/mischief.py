@@ -12,8 +12,9 @@ from protocol.event import Event as StreamEvent
 from protocol.manifest import StreamManifest
 from protocol.packet import TokenPacket
 from protocol.sequence import to_serial
+from tests.faults.course import FRAME_S
 
-FRAME_MS: Final = 80
+FRAME_MS: Final = round(1000 * FRAME_S)
 _SERIALS: Final = 2**32
 
 

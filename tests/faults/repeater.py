@@ -9,12 +9,9 @@ from typing import Self
 from protocol.event import decode_event, encode_event
 from protocol.manifest import decode_manifest, encode_manifest
 from protocol.packet import TokenPacket, decode_packet, encode_packet
-from protocol.topics import Topics
 from protocol.transport import BrokerConfig, Connection, Message
 from tests.faults.mischief import Mischief, PacketMischief
-
-DEADLINE_S = 40.0
-TOPICS = Topics()
+from tests.integration.watcher import DEADLINE_S, TOPICS
 
 
 class Repeater:

@@ -65,6 +65,7 @@ def test_a_run_that_kept_everything_has_no_failures() -> None:
         (with_sent(frames_dropped=6), "250 encoded"),
         (with_all(seen_frames=244), "244 frames seen"),
         (with_all(seen_frames=251), "251 frames seen"),
+        (with_all(seen_frames=241, repeater_dropped=10), "241 frames seen"),
         (with_got(epochs=2), "2 epochs of 1"),
         (with_all(foreign_frames=1), "another stream"),
         (with_all(own_frames=0), "nothing of the own stream"),
@@ -79,6 +80,10 @@ def test_a_run_that_kept_everything_has_no_failures() -> None:
 )
 def test_a_broken_promise_is_found(change: Change, words: str) -> None:
     assert any(words in failure for failure in failures(ROW, change(good()))), failures(ROW, change(good()))
+
+
+def test_what_a_repeater_kept_from_the_players_was_sent_all_the_same() -> None:
+    assert failures(ROW, replace(good(), seen_frames=241, repeater_dropped=5)) == []
 
 
 def test_a_row_that_may_lose_nothing_says_how_much_it_lost() -> None:
